@@ -1,0 +1,1 @@
+"""Voice activity, utterances, and the features of a voice."""

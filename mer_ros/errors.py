@@ -1,0 +1,21 @@
+"""Errors for people: what was wrong, the value, what is accepted, what to do."""
+
+
+class MerError(Exception):
+    """Root of every error that this package raises on purpose; its text is one sentence for a person."""
+
+
+class InputError(MerError, ValueError):
+    """Data that cannot be used: a wrong shape, type, encoding, rate or value."""
+
+
+class OptionError(MerError, ValueError):
+    """An option or parameter outside of what is accepted."""
+
+
+class ModelError(MerError):
+    """A model file that is missing, altered, or does not keep its contract."""
+
+
+class MissingDependencyError(MerError, ImportError):
+    """An optional package or system library that this machine lacks."""

@@ -1,0 +1,1 @@
+"""Scores of exported models on labelled data."""

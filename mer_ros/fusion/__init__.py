@@ -1,0 +1,1 @@
+"""Joins the modalities of an utterance, and remembers the dialogue."""

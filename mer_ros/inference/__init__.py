@@ -1,0 +1,1 @@
+"""Loads exported models, checks their contract, runs them."""

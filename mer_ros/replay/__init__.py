@@ -1,0 +1,1 @@
+"""Recordings in: sound and video files, and the sample dialogue."""

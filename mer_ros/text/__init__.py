@@ -1,0 +1,1 @@
+"""Words: tokens, and what they say of an emotion."""

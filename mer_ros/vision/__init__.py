@@ -1,0 +1,1 @@
+"""Faces: detection, tracking, crops, windows, and what a face and its surroundings say."""
