@@ -1,0 +1,81 @@
+"""From the modalities' estimates and the dialogue so far to one emotion, final or interim."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mer_ros.emotion import EMOTIONS, SENTIMENTS, EmotionEstimate, Modality, ModalityEstimate
+from mer_ros.fusion.affect import sentiment_probabilities, valence_arousal
+from mer_ros.fusion.dialogue import Dialogue
+from mer_ros.fusion.experts import Experts
+from mer_ros.fusion.options import FusionOptions
+from mer_ros.fusion.pool import Opinion, pool
+
+
+class Judge:
+    """Weighs the modalities, then lets the dialogue speak."""
+
+    def __init__(self, experts: Experts, options: FusionOptions) -> None:
+        self._experts = experts
+        self._options = options
+        self._prior: NDArray[np.float64] = np.asarray(options.target_prior, dtype=np.float64)
+
+    def decide(
+        self,
+        estimates: Mapping[Modality, ModalityEstimate],
+        dialogue: Dialogue,
+        person_id: str,
+        early: tuple[NDArray[np.floating], NDArray[np.floating]] | None = None,
+        **fields: object,
+    ) -> EmotionEstimate | None:
+        """Return the emotion, or None when no modality is available.
+
+        early: (emotion [7], sentiment [3]) of the early-fusion network; it then decides in the pool's place,
+        and the modalities' weights are NaN. fields: what else the estimate holds (ids, times, transcript).
+        """
+        said = [item for item in estimates.values() if item.available]
+        if not said:
+            return None
+        heard = next((item.sentiment for item in said if item.sentiment is not None), None)
+        joint: NDArray[np.floating]
+        if early is not None:
+            joint, heard = early
+            weights: NDArray[np.float64] = np.full(len(said), np.nan)
+        else:
+            joint, weights = pool([self._opinion(item) for item in said], self._prior, self._options.independence)
+        joint = self._in_dialogue(joint, dialogue, person_id)
+        sentiment = sentiment_probabilities(joint, heard)
+        valence, arousal = valence_arousal(joint)
+        weighed = {item.modality: replace(item, weight=float(w)) for item, w in zip(said, weights, strict=True)}
+        before = dialogue.last_turn_of(person_id)
+        return EmotionEstimate(
+            probabilities=joint,
+            sentiment_probabilities=sentiment,
+            emotion=EMOTIONS[int(joint.argmax())],
+            confidence=float(joint.max()),
+            sentiment=SENTIMENTS[int(sentiment.argmax())],
+            valence=valence,
+            arousal=arousal,
+            modalities=tuple(weighed.get(modality, estimates[modality]) for modality in Modality),
+            person_id=person_id,
+            context=dialogue.context(),
+            previous_emotion=before.emotion if before else "",
+            **fields,  # type: ignore[arg-type]
+        )
+
+    def _opinion(self, item: ModalityEstimate) -> Opinion:
+        expert = self._experts.of(item.modality)
+        assert expert is not None  # it has just spoken
+        assert item.probabilities is not None
+        return Opinion(item.probabilities, expert.prior, expert.reliability * item.quality)
+
+    def _in_dialogue(self, joint: NDArray[np.floating], dialogue: Dialogue, person_id: str) -> NDArray[np.float64]:
+        if self._experts.dialogue is not None and dialogue.context():
+            history, same = dialogue.history(person_id, self._experts.dialogue_turns)
+            joint = self._experts.dialogue(joint, history, same)
+        told = np.asarray(joint, dtype=np.float64)
+        return told / told.sum()

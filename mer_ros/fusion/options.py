@@ -1,0 +1,49 @@
+"""What can be set about the fusion."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from mer_ros.emotion import EMOTIONS
+from mer_ros.errors import OptionError
+from mer_ros.fusion.dialogue import DialogueOptions
+
+# Frequencies in the training part of MELD (arXiv 1810.02508), the corpus of spoken dialogue at hand.
+CONVERSATION_PRIOR = (0.111, 0.0271, 0.0268, 0.1745, 0.4715, 0.0684, 0.1206)
+
+
+@dataclass(frozen=True)
+class FusionOptions:
+    """Options of the fusion.
+
+    deadline_ms: an utterance is published without what has not come so long after its first part.
+    independence: 0..1, how much several modalities that agree add to each other's certainty.
+    target_prior: seven frequencies of the emotions where the robot is used.
+    early: let the early-fusion network decide when face, audio and text are all there.
+    live_period_ms: how often an interim estimate is given at most.
+    live_horizon_ms: how old what was last seen or heard may be in an interim estimate.
+    """
+
+    deadline_ms: float = 1500.0
+    independence: float = 0.5
+    target_prior: tuple[float, ...] = CONVERSATION_PRIOR
+    early: bool = False
+    live_period_ms: float = 500.0
+    live_horizon_ms: float = 1500.0
+    dialogue: DialogueOptions = field(default_factory=DialogueOptions)
+
+    def __post_init__(self) -> None:
+        if not self.deadline_ms > 0:
+            raise OptionError(f"deadline_ms is {self.deadline_ms}; it must be above 0 milliseconds")
+        if not 0 <= self.independence <= 1:
+            raise OptionError(f"independence is {self.independence}; it must lie in 0..1")
+        if not self.live_period_ms > 0:
+            raise OptionError(f"live_period_ms is {self.live_period_ms}; it must be above 0 milliseconds")
+        prior = np.asarray(self.target_prior, dtype=float)
+        if prior.shape != (len(EMOTIONS),) or not np.all(np.isfinite(prior)) or np.any(prior <= 0):
+            raise OptionError(
+                f"target_prior is {list(self.target_prior)}; it must be seven numbers above 0, in the order "
+                f"{', '.join(EMOTIONS)}"
+            )

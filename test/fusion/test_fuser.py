@@ -1,0 +1,238 @@
+"""The fusion with experts that answer as they are told; time and parts are what is tested."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+
+from mer_ros.emotion import EMOTIONS, Modality, ModalityEstimate
+from mer_ros.errors import ModelError, OptionError
+from mer_ros.fusion.experts import EarlyExpert, Expert, Experts
+from mer_ros.fusion.fuser import EmotionFuser
+from mer_ros.fusion.options import FusionOptions
+from mer_ros.utterance import SpeechState, Transcript, Utterance, VisualWindow
+
+SECOND = 1_000_000_000
+UNIFORM = np.full(7, 1 / 7)
+OPTIONS = FusionOptions(deadline_ms=1000, target_prior=tuple(UNIFORM))
+
+
+def feeling(emotion: str, height: float = 0.7) -> np.ndarray:
+    values = np.full(7, (1 - height) / 6)
+    values[EMOTIONS.index(emotion)] = height
+    return values
+
+
+def expert(modality: Modality, emotion: str = "joy", quality: float = 1.0) -> Expert:
+    def estimate(*_part):
+        return ModalityEstimate(modality, feeling(emotion), quality=quality, model="told", latency_ms=1.0)
+
+    return Expert(estimate, UNIFORM, 0.8)
+
+
+def failing(*_part):
+    raise ModelError("the model broke")
+
+
+def experts(**changes) -> Experts:
+    return Experts(**{m.value: expert(m) for m in Modality} | changes)
+
+
+def utterance(number: int, state: SpeechState = SpeechState.ENDED, samples: int = 16_000, first: int = 0) -> Utterance:
+    start = number * 10 * SECOND
+    return Utterance(number, state, start, start + SECOND, np.zeros(samples, np.int16), first)
+
+
+def window(number: int, is_final: bool = True, track: int = 3) -> VisualWindow:
+    start = number * 10 * SECOND
+    return VisualWindow(number, is_final, start, start + SECOND, track, (), 1, 30, 640, 480)
+
+
+def words(number: int, is_final: bool = True, identity: int | None = None) -> Transcript:
+    start = number * 10 * SECOND
+    return Transcript(number if identity is None else identity, start, start + SECOND, "hello there", is_final)
+
+
+def now(number: int, after_s: float = 1.5) -> int:
+    return int((number * 10 + after_s) * SECOND)
+
+
+def feed(fuser: EmotionFuser, number: int, order="uwt", after_s: float = 1.5) -> list:
+    parts = {
+        "u": lambda: fuser.utterance(utterance(number), now(number, after_s)),
+        "w": lambda: fuser.window(window(number), now(number, after_s)),
+        "t": lambda: fuser.transcript(words(number), now(number, after_s)),
+    }
+    return [emotion for part in order for emotion in parts[part]()]
+
+
+@pytest.mark.parametrize("order", ["".join(p) for p in permutations("uwt")])
+def test_parts_in_any_order_give_one_emotion(order):
+    emotions = feed(EmotionFuser(experts(), OPTIONS), 1, order)
+    assert [e.emotion for e in emotions] == ["joy"]
+    emotion = emotions[0]
+    assert emotion.is_final
+    assert emotion.transcript == "hello there"
+    assert emotion.face_id == 3
+    assert [m.modality for m in emotion.modalities] == list(Modality)
+    assert sum(m.weight for m in emotion.modalities) == pytest.approx(1.0)
+    assert {"face", "audio", "text", "speech_to_text", "fusion", "waiting", "since_end"} <= set(emotion.latency_ms)
+    assert emotion.latency_ms["since_end"] == pytest.approx(500)
+
+
+@pytest.mark.parametrize("given_parts", ["u", "w", "t", "uw", "ut", "wt"])
+def test_any_subset_is_published_at_the_deadline_and_only_once(given_parts):
+    fuser = EmotionFuser(experts(), OPTIONS)
+    assert feed(fuser, 1, given_parts) == []
+    assert fuser.poll(now(1, 2.4)) == []
+    (emotion,) = fuser.poll(now(1, 2.5))
+    available = {m.modality.value for m in emotion.modalities if m.available}
+    assert available == {{"u": "audio", "w": "face", "t": "text"}[p] for p in given_parts}
+    assert all(m.reason for m in emotion.modalities if not m.available)
+    assert fuser.poll(now(1, 60)) == []
+    missing = set("uwt") - set(given_parts)
+    assert sum(fuser.counts[f"missed_{m.value}"] for m in Modality) == len(missing)
+
+
+def test_parts_that_come_too_late_are_counted_and_publish_nothing():
+    fuser = EmotionFuser(experts(), OPTIONS)
+    feed(fuser, 1, "uw")
+    assert len(fuser.poll(now(1, 9))) == 1
+    assert fuser.transcript(words(1), now(1, 10)) == []
+    assert fuser.counts["late_part"] == 1
+
+
+def test_a_sense_that_is_not_there_is_not_waited_for():
+    fuser = EmotionFuser(experts(), OPTIONS)
+    fuser.expect([Modality.AUDIO])
+    (emotion,) = fuser.utterance(utterance(1), now(1))
+    assert [m.reason for m in emotion.modalities] == ["no publisher", "", "no publisher"]
+
+
+def test_emotions_come_in_the_order_spoken():
+    fuser = EmotionFuser(experts(), OPTIONS)
+    assert feed(fuser, 1, "uw") == []
+    assert feed(fuser, 2, "uwt", after_s=-8.0) == []  # complete, but the first is not
+    emotions = fuser.transcript(words(1), now(1, 2.0))
+    assert [e.utterance_id for e in emotions] == [1, 2]
+    assert [e.turn for e in emotions] == [1, 2]
+    assert emotions[1].context[0].turn == 1
+
+
+def test_with_nothing_usable_nothing_is_published_but_counted():
+    silent = Expert(lambda *_: ModalityEstimate(Modality.AUDIO, reason="silent"), UNIFORM, 0.8)
+    fuser = EmotionFuser(Experts(audio=silent), OPTIONS)
+    assert fuser.utterance(utterance(1), now(1)) == []
+    assert fuser.counts["nothing_to_fuse"] == 1
+
+
+def test_a_model_that_raises_costs_only_its_own_modality():
+    fuser = EmotionFuser(experts(audio=Expert(failing, UNIFORM, 0.8)), OPTIONS)
+    (emotion,) = feed(fuser, 1)
+    assert emotion.modalities[1].reason == "the model broke"
+    assert emotion.emotion == "joy"
+    assert fuser.counts["audio_model_failed"] == 1
+
+
+def test_a_restarted_microphone_may_use_its_ids_again():
+    fuser = EmotionFuser(Experts(audio=expert(Modality.AUDIO)), OPTIONS)
+    first = utterance(1)
+    again = Utterance(1, SpeechState.ENDED, 50 * SECOND, 51 * SECOND, first.samples)
+    assert len(fuser.utterance(first, now(1))) == 1
+    assert len(fuser.utterance(again, 52 * SECOND)) == 1
+    assert fuser.utterance(again, 52 * SECOND) == []
+
+
+def test_words_without_an_id_go_to_the_utterance_they_overlap_with():
+    fuser = EmotionFuser(experts(), OPTIONS)
+    feed(fuser, 1, "uw")
+    (emotion,) = fuser.transcript(words(1, identity=0), now(1))
+    assert emotion.transcript == "hello there"
+    assert fuser.transcript(words(7, identity=0), now(7)) == []
+    assert fuser.counts["transcript_without_utterance"] == 1
+
+
+def test_shift_is_told_for_the_same_speaker():
+    emotions = iter(["joy", "sadness", "sadness"])
+    changing = Expert(
+        lambda *_: ModalityEstimate(Modality.AUDIO, feeling(next(emotions)), quality=1.0), UNIFORM, 0.8
+    )
+    fuser = EmotionFuser(Experts(audio=changing), OPTIONS)
+    first, second, third = (fuser.utterance(utterance(n), now(n))[0] for n in (1, 2, 3))
+    assert (first.shifted, first.previous_emotion) == (False, "")
+    assert (second.shifted, second.previous_emotion) == (True, "joy")
+    assert (third.shifted, third.previous_emotion) == (False, "sadness")
+
+
+def test_the_dialogue_model_reads_only_the_past():
+    seen = []
+
+    def dialogue(probabilities, history, same):
+        seen.append((history.copy(), same.copy()))
+        return probabilities
+
+    fuser = EmotionFuser(Experts(audio=expert(Modality.AUDIO), dialogue=dialogue), OPTIONS)
+    for number in (1, 2, 3):
+        fuser.utterance(utterance(number), now(number))
+    assert [int(same.sum()) for _, same in seen] == [1, 2]  # the first turn has no past to read
+    assert all(history.shape == (6, 7) for history, _ in seen)
+
+
+def test_early_fusion_decides_only_when_all_three_are_there():
+    early = EarlyExpert(lambda *_: (feeling("fear", 0.9), np.array([1.0, 0, 0])), "early")
+    fuser = EmotionFuser(experts(early=early), FusionOptions(target_prior=tuple(UNIFORM), early=True))
+    (emotion,) = feed(fuser, 1)
+    assert emotion.emotion == "fear"
+    assert all(np.isnan(m.weight) for m in emotion.modalities)
+    feed(fuser, 2, "ut")
+    (emotion,) = fuser.flush(now(2))
+    assert emotion.emotion == "joy"
+
+
+def test_interim_estimates_come_at_a_bounded_rate_and_use_what_is_fresh():
+    fuser = EmotionFuser(experts(), OPTIONS)
+    assert fuser.live(now(0)) is None
+    fuser.window(window(0, is_final=False), now(0))
+    live = fuser.live(now(0))
+    assert (live.is_final, live.utterance_id, live.face_id) == (False, 0, 3)
+    assert fuser.live(now(0) + 100_000_000) is None
+    assert fuser.live(now(0, 60)) is None  # too old
+
+
+def test_interim_speech_grows_and_ends():
+    lengths = []
+
+    def listen(part):
+        lengths.append(len(part.samples))
+        return ModalityEstimate(Modality.AUDIO, feeling("joy"), quality=1.0)
+
+    fuser = EmotionFuser(Experts(audio=Expert(listen, UNIFORM, 0.8)), OPTIONS)
+    fuser.utterance(utterance(1, SpeechState.STARTED, 8000), now(1))
+    assert fuser.live(now(1, 1.0)).utterance_id == 1
+    fuser.utterance(utterance(1, SpeechState.ONGOING, 3200, first=8000), now(1))
+    assert fuser.live(now(1, 2.0)).utterance_id == 1
+    fuser.utterance(utterance(1), now(1))
+    assert fuser.live(now(1, 2.6)) is None
+    assert lengths == [8000, 11200, 16000]
+
+
+def test_waiting_utterances_are_bounded():
+    fuser = EmotionFuser(experts(), OPTIONS)
+    given_back = [e for n in range(1, 101) for e in fuser.utterance(utterance(n), now(100))]
+    assert len(given_back) >= 100 - 16
+    assert [e.utterance_id for e in given_back] == sorted(e.utterance_id for e in given_back)
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"deadline_ms": 0},
+        {"independence": 1.5},
+        {"target_prior": (1.0,) * 6},
+        {"target_prior": (0.0,) * 7},
+        {"live_period_ms": -1},
+    ],
+)
+def test_bad_options_are_refused(bad):
+    with pytest.raises(OptionError):
+        FusionOptions(**bad)
