@@ -1,1 +1,6 @@
 """Loads exported models, checks their contract, runs them."""
+
+from mer_ros.inference.manifest import ModelEntry, TensorSpec, load_manifest
+from mer_ros.inference.model import Model, load_model
+
+__all__ = ["Model", "ModelEntry", "TensorSpec", "load_manifest", "load_model"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,7 +30,7 @@ _TOKEN = re.compile(
     re.VERBOSE,
 )
 # The clitics of the Penn Treebank, on whose conventions GloVe's corpus was split.
-_CLITIC = re.compile(r"(.+?)(n't|'(?:s|re|ve|ll|d|m))")
+_CLITIC = re.compile(r"(?<=\w)(?=(?:n't|'(?:s|re|ve|ll|d|m))(?![^\W\d_]))")
 _LONG_RUN = re.compile(r"([^\W\d_])\1{2,}")
 _DROPPED_G = re.compile(r"(?<=[a-z]{2})in'(?!\w)")  # goin'
 _YOU = re.compile(r"\by'(?=know\b|all\b)")
@@ -49,8 +50,8 @@ def tokenize(text: str) -> list[str]:
     """Lower-case words and marks: "You can't!" gives you, ca, n't, !
 
     Contractions are split as GloVe 6B was (Penn Treebank): n't, 's, 're, 've, 'll, 'd, 'm.
-    Letters that are drawn out ("sooo") count once, repeated marks ("!!!") too, and stutters ("wh-what") are parted.
-    Quotes and brackets are left out.
+    Letters that are drawn out ("sooo") count once, repeated marks ("!!!") too; stutters ("wh-what") are parted;
+    quotes and brackets are left out.
     """
     text = _REPEATED_MARK.sub(r"\1", _LONG_RUN.sub(r"\1", clean(text).lower()))
     text = _DROPPED_G.sub("ing", _YOU.sub("you ", text))
@@ -62,16 +63,14 @@ def tokenize(text: str) -> list[str]:
             tokens.append("--")
         else:
             for word in _stutters(token):
-                match = _CLITIC.fullmatch(word)
-                tokens.extend(match.groups() if match else (word,))
+                tokens.extend(_CLITIC.split(word))
     return tokens
 
 
 def _stutters(word: str) -> list[str]:
     """The parts of "no-no" or "wh-what"; other hyphenated words stay whole, as GloVe has them."""
     parts = word.split("-")
-    pairs = list(zip(parts, parts[1:], strict=False))
-    return parts if any(b.startswith(a) or a.startswith(b) for a, b in pairs) else [word]
+    return parts if any(b.startswith(a) or a.startswith(b) for a, b in pairwise(parts)) else [word]
 
 
 def is_word(token: str) -> bool:
