@@ -82,7 +82,9 @@ class MediaSource:
         if chunk_ms < 1:
             raise InputError(f"chunk_ms is {chunk_ms}: give at least 1")
         found = False
-        for event in heapq.merge(self._frames(start_ns), self._chunks(start_ns, chunk_ms), key=attrgetter("stamp_ns")):
+        streams = (self._frames(start_ns), self._chunks(start_ns, chunk_ms))
+        merged: Iterator[Any] = heapq.merge(*streams, key=attrgetter("stamp_ns"))
+        for event in merged:
             found = True
             yield event
         if not found:
