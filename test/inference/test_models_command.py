@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import argparse
+
+import pytest
+from model_files import add_model
+
+from mer_ros.errors import ModelError
+from mer_ros.inference.cli import add_models_parser
+
+
+@pytest.fixture
+def mer(tmp_path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words):
+        parser = argparse.ArgumentParser()
+        add_models_parser(parser.add_subparsers(required=True), tmp_path)
+        args = parser.parse_args(["models", *words])
+        return args.handler(args)
+
+    return run
+
+
+def test_list(mer, tmp_path, capsys):
+    add_model(tmp_path, "text", metrics={"split": "dev lines", "n": 12, "weighted_f1": 0.5})
+    add_model(tmp_path, "speech")
+    (tmp_path / "tiny-speech.onnx").unlink()
+    assert mer() == 0
+    lines = capsys.readouterr().out.splitlines()
+    text = next(line for line in lines if "tiny-text" in line)
+    assert "yes" in text
+    assert " ok " in text
+    assert "dev lines, n 12" in text
+    assert "weighted f1 0.500" in text
+    assert "missing" in next(line for line in lines if "tiny-speech" in line)
+
+
+def test_check(mer, tmp_path, capsys):
+    add_model(tmp_path, "text")
+    assert mer("check") == 2
+    assert "card tiny-text.md is missing" in capsys.readouterr().err
+    (tmp_path / "tiny-text.md").write_text("# Tiny\n")
+    assert mer("check") == 0
+    (tmp_path / "tiny-text.onnx").write_bytes(b"")
+    assert mer("check") == 2
+    error = capsys.readouterr().err
+    assert "was altered" in error
+    assert len(error.splitlines()) == 1
+
+
+def test_check_wants_a_default(mer, tmp_path, capsys):
+    add_model(tmp_path, "text", default=False)
+    (tmp_path / "tiny-text.md").write_text("# Tiny\n")
+    assert mer("check") == 2
+    assert "no text model is marked as default" in capsys.readouterr().err
+
+
+def test_show(mer, tmp_path, capsys):
+    add_model(tmp_path, "text")
+    with pytest.raises(ModelError, match="card"):
+        mer("show", "tiny-text")
+    (tmp_path / "tiny-text.md").write_text("# Tiny\n\nA model for tests.\n")
+    assert mer("show", "tiny-text") == 0
+    out = capsys.readouterr().out
+    assert "A model for tests." in out
+    assert "string [n, 20]" in out
+    with pytest.raises(ModelError, match="there is: tiny-text"):
+        mer("show", "nothing")
+
+
+def test_a_folder_without_models(mer, tmp_path):
+    with pytest.raises(ModelError, match=r"manifest\.yaml"):
+        mer("--models", str(tmp_path / "none"))
