@@ -1,0 +1,89 @@
+"""Median flow: where boxes have moved from one frame to the next (Kalal et al., ICPR 2010)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Image = NDArray[np.uint8]
+
+WORK_WIDTH_PX = 320
+GRID = 5  # points a side inside of each box
+PATCH_PX = 11
+LEVELS = 2
+MAX_RETURN_ERROR = 0.06  # of the box's size: how far forth-and-back may miss
+MIN_POINTS = 0.4  # of the grid that must be found again
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A move of a box about its middle: by (dx, dy) pixels and a change of size."""
+
+    dx: float
+    dy: float
+    scale: float
+
+
+class MedianFlow:
+    """Follows boxes between frames by sparse optical flow on a grey frame of at most 320 pixels width."""
+
+    def __init__(self) -> None:
+        self._last: Image | None = None
+        self._shape: tuple[int, int] | None = None
+        self.grey: Image = np.zeros((1, 1), np.uint8)
+        self.scale = 1.0
+
+    def reset(self) -> None:
+        """Forget the last frame."""
+        self._last = self._shape = None
+
+    def push(self, image: Image, boxes: Sequence[NDArray[np.float64]]) -> list[Motion | None]:
+        """Take the next frame, uint8 [height, width, 3]; returns the motion of each box, None where it is lost.
+
+        boxes: float [4] each, (middle x, middle y, width, height) in the frame before.
+        """
+        height, width = image.shape[:2]
+        self.scale = min(1.0, WORK_WIDTH_PX / width)
+        size = (max(8, round(width * self.scale)), max(8, round(height * self.scale)))
+        small = cv2.resize(image, size, interpolation=cv2.INTER_LINEAR) if self.scale < 1.0 else image
+        self.grey = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY), np.uint8)
+        before, last_shape = self._last, self._shape
+        self._last, self._shape = self.grey, (height, width)
+        if before is None or last_shape != (height, width):
+            return [None] * len(boxes)
+        if not boxes:
+            return []
+        return self._follow(before, self.grey, np.stack(boxes) * self.scale)
+
+    def _follow(
+        self, before: Image, after: Image, boxes: NDArray[np.float64]
+    ) -> list[Motion | None]:
+        steps = (np.arange(GRID) + 0.5) / GRID - 0.5
+        grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2) * 0.8
+        points = (boxes[:, None, :2] + grid[None] * boxes[:, None, 2:]).astype(np.float32)
+        start = np.ascontiguousarray(points.reshape(-1, 1, 2))
+        window = {"winSize": (PATCH_PX, PATCH_PX), "maxLevel": LEVELS}
+        there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, start, None, **window)
+        back, returned, _ = cv2.calcOpticalFlowPyrLK(after, before, there, None, **window)
+        missed = np.linalg.norm(back - start, axis=-1).reshape(len(boxes), -1)
+        ok = ((found & returned) != 0).reshape(len(boxes), -1)
+        ends = there.reshape(len(boxes), -1, 2)
+        sizes = np.sqrt(boxes[:, 2] * boxes[:, 3])
+        ok &= missed <= np.maximum(1.0, MAX_RETURN_ERROR * sizes)[:, None]
+        return [
+            self._median(points[n][ok[n]], ends[n][ok[n]]) if ok[n].mean() >= MIN_POINTS else None
+            for n in range(len(boxes))
+        ]
+
+    def _median(self, start: NDArray[np.float32], end: NDArray[np.float32]) -> Motion:
+        dx, dy = np.median(end - start, axis=0).tolist()
+        first, second = np.triu_indices(len(start), 1)
+        before = np.linalg.norm(start[first] - start[second], axis=1)
+        after = np.linalg.norm(end[first] - end[second], axis=1)
+        # A frame apart a face cannot grow by much; the limit keeps a slip from running away.
+        change = float(np.clip(np.median(after / np.maximum(before, 1e-6)), 0.9, 1.1))
+        return Motion(dx / self.scale, dy / self.scale, change)

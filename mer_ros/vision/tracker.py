@@ -1,0 +1,272 @@
+"""Faces followed through a stream of frames: detection now and then, optical flow in between."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, fields
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import linear_sum_assignment
+
+from mer_ros.errors import OptionError
+from mer_ros.utterance import Box, Frame
+from mer_ros.vision.detector import Detection, FaceDetector, check_image, clip_box
+from mer_ros.vision.flow import MedianFlow, Motion
+
+MS = 1_000_000
+LOOK_PX = 16  # a track remembers its face as a grey picture of this size
+GATE = 1.0  # a detection may lie this many box sizes from where a track is expected
+GATE_PER_S = 1.0  # and more for each second that the track has not been seen
+REFUSED = 1e6
+LARGER = 1.5  # a new face must be this much larger in area to take the place of another
+
+
+@dataclass(frozen=True)
+class TrackerOptions:
+    """How faces are followed.
+
+    detect_period_ms: the detector runs on frames at least this far apart; 0 means on every frame.
+    coast_ms: a face that the detector no longer finds is followed by its motion for this long.
+    lost_after_ms: a face unseen for longer is forgotten, and gets a new id when it returns.
+    max_tracks: at most so many faces are followed, the largest; others are only hidden in the context.
+    """
+
+    detect_period_ms: int = 200
+    coast_ms: int = 500
+    lost_after_ms: int = 1_500
+    max_tracks: int = 5
+
+    def __post_init__(self) -> None:
+        for option in fields(self):
+            value = getattr(self, option.name)
+            if not isinstance(value, int) or not 0 <= value <= 60_000:
+                raise OptionError(f"{option.name} is {value!r}: give a whole number from 0 to 60000")
+        if not 1 <= self.max_tracks <= 100:
+            raise OptionError(f"max_tracks is {self.max_tracks}: give 1 to 100")
+        if self.coast_ms > self.lost_after_ms:
+            raise OptionError(
+                f"coast_ms is {self.coast_ms}: give at most lost_after_ms, {self.lost_after_ms}"
+            )
+
+
+@dataclass(frozen=True)
+class TrackedFace:
+    """A face in the frame just given. detected: False when its box was moved on from an earlier detection."""
+
+    id: int
+    box: Box
+    score: float
+    detected: bool
+    landmarks: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True)
+class FacesInFrame:
+    """faces: those in view, largest first. hidden: the boxes of all faces, those not followed among them."""
+
+    faces: tuple[TrackedFace, ...]
+    hidden: tuple[Box, ...]
+
+
+@dataclass
+class _Track:
+    id: int
+    place: NDArray[np.float64]  # middle x, middle y, width, height
+    score: float
+    landmarks: NDArray[np.float32] | None
+    look: NDArray[np.float32]
+    detected_ns: int
+    moved_ns: int
+    speed: NDArray[np.float64]  # pixels a second
+    in_view: bool = True
+    detected: bool = True
+
+    def area(self) -> float:
+        return float(self.place[2] * self.place[3])
+
+
+class FaceTracker:
+    """Gives faces ids that last. Deterministic: it depends on the frames and their stamps alone.
+
+    Ids count from 1 and are never used again. Stamps must rise; call reset() when they do not.
+    counts: frames, detections_run, tracks_started, tracks_lost, faces_over_limit.
+    """
+
+    def __init__(self, detector: FaceDetector, options: TrackerOptions | None = None) -> None:
+        self.options = options or TrackerOptions()
+        self.counts: Counter[str] = Counter()
+        self._detector = detector
+        self._flow = MedianFlow()
+        self._tracks: list[_Track] = []
+        self._others: list[Box] = []
+        self._detected_ns: int | None = None
+        self._shape: tuple[int, ...] = ()
+        self._next_id = 1
+
+    def reset(self) -> None:
+        """Forget all faces; their ids are not used again."""
+        self._tracks, self._others, self._detected_ns = [], [], None
+        self._flow.reset()
+
+    def update(self, frame: Frame) -> FacesInFrame:
+        """Find the faces of the next frame. Raises InputError for what is not an image."""
+        check_image(frame.image)
+        if frame.image.shape != self._shape:
+            self.reset()
+            self._shape = frame.image.shape
+        now = frame.stamp_ns
+        self.counts["frames"] += 1
+        moves = self._flow.push(frame.image, [track.place for track in self._tracks])
+        for track, move in zip(self._tracks, moves, strict=True):
+            self._advance(track, move, now)
+        if self._detected_ns is None or now - self._detected_ns >= self.options.detect_period_ms * MS:
+            self._detected_ns = now
+            self._detect(frame)
+        self._forget(now)
+        return self._view()
+
+    def _advance(self, track: _Track, move: Motion | None, now: int) -> None:
+        elapsed = (now - track.moved_ns) / 1e9
+        track.moved_ns = now
+        track.detected = False
+        if move is None or not track.in_view:
+            # Unseen: go on as it went, ever slower.
+            track.place[:2] += track.speed * elapsed
+            track.speed *= max(0.0, 1.0 - 2.0 * elapsed)
+            track.in_view = False
+        else:
+            before = track.place[:2].copy()
+            shift = np.array([move.dx, move.dy])
+            track.place[:2] += shift
+            track.place[2:] *= move.scale
+            if track.landmarks is not None:
+                track.landmarks = ((track.landmarks - before) * move.scale + track.place[:2]).astype(np.float32)
+            track.speed = 0.5 * track.speed + 0.5 * shift / max(elapsed, 1e-3)
+        if clip_box(*_edges(track.place), self._shape) is None:
+            track.in_view = False
+        if now - track.detected_ns > self.options.coast_ms * MS:
+            track.in_view = False
+
+    def _detect(self, frame: Frame) -> None:
+        self.counts["detections_run"] += 1
+        # The largest first, so that ids are given in an order that does not hang on scores.
+        found = sorted(
+            self._detector.detect(frame.image), key=lambda d: (-d.box.width * d.box.height, d.box.x, d.box.y)
+        )
+        places = [_place(d.box) for d in found]
+        looks = [self._look(place) for place in places]
+        taken = self._assign(places, looks, frame.stamp_ns)
+        for column, track in taken.items():
+            self._confirm(track, found[column], places[column], looks[column], frame.stamp_ns)
+        self._others = []
+        for column, detection in enumerate(found):
+            if column in taken:
+                continue
+            if not self._make_room(detection.box.width * detection.box.height):
+                self._others.append(detection.box)
+                continue
+            self._tracks.append(
+                _Track(
+                    self._next_id,
+                    places[column],
+                    detection.score,
+                    detection.landmarks,
+                    looks[column],
+                    frame.stamp_ns,
+                    frame.stamp_ns,
+                    np.zeros(2),
+                )
+            )
+            self._next_id += 1
+            self.counts["tracks_started"] += 1
+        self.counts["faces_over_limit"] += len(self._others)
+
+    def _assign(
+        self, places: list[NDArray[np.float64]], looks: list[NDArray[np.float32]], now: int
+    ) -> dict[int, _Track]:
+        """Detections to tracks, at the least total cost of distance, difference in size and in looks."""
+        if not self._tracks or not places:
+            return {}
+        cost = np.full((len(self._tracks), len(places)), REFUSED)
+        for row, track in enumerate(self._tracks):
+            unseen_s = (now - track.detected_ns) / 1e9
+            gate = GATE + (0.0 if track.in_view else GATE_PER_S * unseen_s)
+            for column, place in enumerate(places):
+                size = np.sqrt(max(track.area(), place[2] * place[3]))
+                distance = float(np.hypot(*(place[:2] - track.place[:2]))) / size
+                growth = abs(np.log(place[2] * place[3] / track.area())) / 2
+                if distance <= gate and growth <= 0.7:
+                    unlike = (1.0 - float(np.vdot(looks[column], track.look))) / 2
+                    cost[row, column] = distance + 0.5 * growth + unlike
+        rows, columns = linear_sum_assignment(cost)
+        return {
+            int(column): self._tracks[row]
+            for row, column in zip(rows, columns, strict=True)
+            if cost[row, column] < REFUSED
+        }
+
+    def _confirm(
+        self,
+        track: _Track,
+        detection: Detection,
+        place: NDArray[np.float64],
+        look: NDArray[np.float32],
+        now: int,
+    ) -> None:
+        if not track.in_view:
+            track.speed = np.zeros(2)
+        track.place, track.score, track.landmarks = place, detection.score, detection.landmarks
+        track.look, track.detected_ns, track.moved_ns = look, now, now
+        track.in_view = track.detected = True
+
+    def _make_room(self, area: float) -> bool:
+        """Whether there is a place for one more; a face out of view, or a much smaller one, gives way."""
+        if len(self._tracks) < self.options.max_tracks:
+            return True
+        weakest = min(self._tracks, key=lambda t: (t.in_view, t.area(), -t.id))
+        if weakest.in_view and area < LARGER * weakest.area():
+            return False
+        self._tracks.remove(weakest)
+        self.counts["tracks_lost"] += 1
+        if weakest.in_view:
+            box = clip_box(*_edges(weakest.place), self._shape)
+            self._others.extend([box] if box else [])
+        return True
+
+    def _forget(self, now: int) -> None:
+        limit = self.options.lost_after_ms * MS
+        kept = [track for track in self._tracks if now - track.detected_ns <= limit]
+        self.counts["tracks_lost"] += len(self._tracks) - len(kept)
+        self._tracks = kept
+
+    def _view(self) -> FacesInFrame:
+        faces, hidden = [], list(self._others)
+        for track in sorted(self._tracks, key=lambda t: (-t.area(), t.id)):
+            box = clip_box(*_edges(track.place), self._shape)
+            if box is None:
+                continue
+            hidden.append(box)  # a face out of view may well be there still, unseen by the detector
+            if track.in_view:
+                faces.append(TrackedFace(track.id, box, track.score, track.detected, track.landmarks))
+        return FacesInFrame(tuple(faces), tuple(hidden))
+
+    def _look(self, place: NDArray[np.float64]) -> NDArray[np.float32]:
+        """The face as a small grey picture with mean 0 and norm 1, to tell two faces that cross apart."""
+        x, y, width, height = place * self._flow.scale
+        grey = self._flow.grey
+        size = (max(2, round(width)), max(2, round(height)))
+        patch = cv2.getRectSubPix(grey, size, (float(x), float(y)))
+        small = cv2.resize(patch, (LOOK_PX, LOOK_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
+        small -= small.mean()
+        return small / max(float(np.linalg.norm(small)), 1e-6)
+
+
+def _place(box: Box) -> NDArray[np.float64]:
+    return np.array([box.x + box.width / 2, box.y + box.height / 2, box.width, box.height], np.float64)
+
+
+def _edges(place: NDArray[np.float64]) -> tuple[float, float, float, float]:
+    x, y, width, height = place.tolist()
+    return x - width / 2, y - height / 2, x + width / 2, y + height / 2
