@@ -62,7 +62,9 @@ def test_last_turn_of_a_person():
     assert dialogue.last_turn_of("c") is None
 
 
-@pytest.mark.parametrize("bad", [{"silence_s": 0}, {"silence_s": float("nan")}, {"context_turns": -1}, {"context_turns": 65}])
+@pytest.mark.parametrize(
+    "bad", [{"silence_s": 0}, {"silence_s": float("nan")}, {"context_turns": -1}, {"context_turns": 65}]
+)
 def test_bad_options_are_refused(bad):
     with pytest.raises(OptionError):
         DialogueOptions(**bad)

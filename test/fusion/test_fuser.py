@@ -154,9 +154,7 @@ def test_words_without_an_id_go_to_the_utterance_they_overlap_with():
 
 def test_shift_is_told_for_the_same_speaker():
     emotions = iter(["joy", "sadness", "sadness"])
-    changing = Expert(
-        lambda *_: ModalityEstimate(Modality.AUDIO, feeling(next(emotions)), quality=1.0), UNIFORM, 0.8
-    )
+    changing = Expert(lambda *_: ModalityEstimate(Modality.AUDIO, feeling(next(emotions)), quality=1.0), UNIFORM, 0.8)
     fuser = EmotionFuser(Experts(audio=changing), OPTIONS)
     first, second, third = (fuser.utterance(utterance(n), now(n))[0] for n in (1, 2, 3))
     assert (first.shifted, first.previous_emotion) == (False, "")

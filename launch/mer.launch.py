@@ -1,0 +1,58 @@
+"""Starts the graph: ros2 launch mer_ros mer.launch.py. `ros2 launch mer_ros mer.launch.py -s` lists the arguments."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from launch import LaunchContext, LaunchDescription
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable, Shutdown
+from launch.substitutions import LaunchConfiguration
+from launch_ros.actions import Node
+
+from mer_ros.graph import GraphSettings, NodeSpec, describe
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Return one argument for each setting of the graph, and its nodes."""
+    arguments = [
+        DeclareLaunchArgument(
+            item.name,
+            default_value=_text(item.default),
+            description=item.metadata["text"],
+            choices=["true", "false"] if isinstance(item.default, bool) else list(item.metadata["choices"]) or None,
+        )
+        for item in fields(GraphSettings)
+    ]
+    return LaunchDescription([*arguments, OpaqueFunction(function=_start)])
+
+
+def _start(context: LaunchContext) -> list[Any]:
+    given = {}
+    for item in fields(GraphSettings):
+        text = LaunchConfiguration(item.name).perform(context)
+        given[item.name] = text == "true" if isinstance(item.default, bool) else text
+    graph = describe(GraphSettings(**given))
+    environment = [SetEnvironmentVariable(name, value) for name, value in graph.environment.items()]
+    nodes = [_node(spec, graph.namespace, str(graph.params_file), graph.log_level) for spec in graph.nodes]
+    return environment + nodes
+
+
+def _node(spec: NodeSpec, namespace: str, params_file: str, log_level: str) -> Node:
+    return Node(
+        package="mer_ros",
+        executable=spec.executable,
+        name=spec.name,
+        namespace=namespace,
+        parameters=[params_file, dict(spec.parameters)],
+        remappings=list(spec.remappings),
+        arguments=["--ros-args", "--log-level", log_level],
+        output="screen",
+        respawn=spec.respawn,
+        respawn_delay=1.0,
+        on_exit=Shutdown(reason=f"{spec.name} has ended") if spec.ends_graph else None,
+    )
+
+
+def _text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -1,0 +1,151 @@
+"""The graph described once: what `ros2 launch` and `mer run` start, and with which settings.
+
+Pure data; nothing here imports rclpy or launch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from mer_ros import resources
+from mer_ros.errors import OptionError
+
+LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
+DEVICES = ("auto", "cpu", "cuda", "tensorrt")
+
+
+def _setting(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"text": text, "choices": choices})
+
+
+@dataclass(frozen=True)
+class GraphSettings:
+    """What can be chosen when the graph is started; each is a launch argument and an option of `mer run`."""
+
+    namespace: str = _setting("", "namespace of all nodes and topics")
+    image_topic: str = _setting("image_raw", "topic of the camera driver")
+    compressed: bool = _setting(False, "the camera driver publishes sensor_msgs/CompressedImage")
+    audio_topic: str = _setting("audio", "topic of the audio driver")
+    words_topic: str = _setting("words", "topic of an outside recogniser (std_msgs/String), with recogniser:=outside")
+    emotion_topic: str = _setting("emotion", "topic of the emotions; interim ones come below it on /live")
+    camera: bool = _setting(True, "start the camera node")
+    microphone: bool = _setting(True, "start the microphone node")
+    speech_to_text: bool = _setting(True, "start the speech-to-text node")
+    fusion: bool = _setting(True, "start the fusion node")
+    webcam: str = _setting("", "start the webcam driver on this device: an index or a path; empty: no driver")
+    audio_device: str = _setting(
+        "", "start the audio driver on this device: an index, part of a name, or 'default'; empty: no driver"
+    )
+    play: str = _setting("", "play this video or sound file as camera and microphone; 'sample': the sample dialogue")
+    recogniser: str = _setting("", "speech recogniser: moonshine, vosk or outside; empty: as the parameters say")
+    recogniser_model: str = _setting("", "model folder of the recogniser, for vosk")
+    params_file: str = _setting("", "parameter file; empty: config/mer.yaml of this package")
+    models: str = _setting("", "model folder; empty: the models of this package")
+    device: str = _setting("auto", "where models run", DEVICES)
+    log_level: str = _setting("info", "least severity that is logged", LOG_LEVELS)
+    use_sim_time: bool = _setting(False, "take the time from /clock")
+    respawn: bool = _setting(True, "start a node again when it ends by itself")
+
+    def __post_init__(self) -> None:
+        for item in fields(self):
+            choices = item.metadata["choices"]
+            value = getattr(self, item.name)
+            if choices and value not in choices:
+                raise OptionError(f"{item.name} is '{value}'; choose one of: {', '.join(choices)}")
+        for name in ("params_file", "models"):
+            path = getattr(self, name)
+            if path and not Path(path).exists():
+                raise OptionError(f"{name} is '{path}', which does not exist; give a path that does, or leave it empty")
+        if self.play and (self.webcam or self.audio_device):
+            raise OptionError(
+                "play and webcam or audio_device exclude each other; choose one source of camera and sound"
+            )
+
+
+@dataclass(frozen=True)
+class NodeSpec:
+    """One process: an executable of this package, with its name, parameters and remappings.
+
+    respawn: it is started again when it ends. ends_graph: when it ends, all others are ended as well.
+    """
+
+    executable: str
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    remappings: tuple[tuple[str, str], ...] = ()
+    respawn: bool = True
+    ends_graph: bool = False
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All processes in the order in which they are brought up, and the environment that they run in."""
+
+    nodes: tuple[NodeSpec, ...]
+    params_file: Path
+    namespace: str
+    log_level: str
+    environment: Mapping[str, str]
+
+
+# In the order of bringing up: who listens comes before who speaks, so that nothing is lost at the start.
+_LIFECYCLE = ("fusion", "speech_to_text", "camera", "microphone")
+
+
+def describe(settings: GraphSettings) -> Graph:
+    """Return the graph for these settings."""
+    common: dict[str, Any] = {"use_sim_time": settings.use_sim_time}
+    models = {"models": settings.models} if settings.models else {}
+    specific: dict[str, dict[str, Any]] = {
+        "fusion": {**models, "device": settings.device},
+        "speech_to_text": _given(recogniser=settings.recogniser, model=settings.recogniser_model),
+        "camera": {"compressed": settings.compressed},
+        "microphone": {},
+    }
+    remappings = {
+        "fusion": (("emotion", settings.emotion_topic), ("emotion/live", f"{settings.emotion_topic}/live")),
+        "speech_to_text": (("words", settings.words_topic),),
+        "camera": (("image_raw", settings.image_topic),),
+        "microphone": (("audio", settings.audio_topic),),
+    }
+    chosen = [name for name in _LIFECYCLE if getattr(settings, name)]
+    nodes = [
+        NodeSpec(name, name, {**common, **specific[name]}, _real(remappings[name]), settings.respawn) for name in chosen
+    ]
+    nodes += _drivers(settings, common)
+    if chosen:
+        nodes.append(NodeSpec("lifecycle_manager", "lifecycle_manager", {**common, "nodes": chosen}))
+    return Graph(
+        nodes=tuple(nodes),
+        params_file=Path(settings.params_file) if settings.params_file else resources.config_dir() / "mer.yaml",
+        namespace=settings.namespace,
+        log_level=settings.log_level,
+        environment=resources.dds_environment(),
+    )
+
+
+def _drivers(settings: GraphSettings, common: Mapping[str, Any]) -> list[NodeSpec]:
+    image = _real((("image_raw", settings.image_topic),))
+    audio = _real((("audio", settings.audio_topic),))
+    drivers = []
+    if settings.webcam:
+        drivers.append(NodeSpec("webcam", "webcam", {**common, "device": settings.webcam}, image))
+    if settings.audio_device:
+        drivers.append(NodeSpec("audio_device", "audio_device", {**common, "device": settings.audio_device}, audio))
+    if settings.play:
+        parameters = {"file": settings.play, "use_sim_time": False, "publish_clock": settings.use_sim_time}
+        drivers.append(
+            NodeSpec("file_player", "file_player", parameters, image + audio, respawn=False, ends_graph=True)
+        )
+    return drivers
+
+
+def _given(**parameters: Any) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if value != ""}
+
+
+def _real(remappings: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:
+    return tuple((old, new) for old, new in remappings if old != new)

@@ -1,0 +1,216 @@
+"""What all nodes share: parameters, health, guarded callbacks, lifecycle, and a clean end."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import rclpy
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.node import Node
+from rclpy.qos import QoSProfile
+from rclpy.subscription import Subscription
+
+from mer_ros.errors import MerError
+from mer_ros.nodes import qos
+from mer_ros.nodes.health import ERROR, OK, STALE, WARN, Condition, Health
+from mer_ros.nodes.parameters import Parameter, Parameters
+
+_COMPLAIN_EVERY_S = 5.0
+
+
+class Guard:
+    """Runs callbacks so that bad input is counted and said, and never ends the node."""
+
+    def __init__(self, node: Node, health: Health) -> None:
+        self._node = node
+        self._health = health
+
+    def __call__(self, callback: Callable[..., None]) -> Callable[..., None]:
+        """Return `callback`, guarded."""
+
+        def guarded(*arguments: Any) -> None:
+            try:
+                callback(*arguments)
+            except MerError as error:
+                self._health.counts["refused"] += 1
+                self._node.get_logger().warning(str(error), throttle_duration_sec=_COMPLAIN_EVERY_S)
+            except (KeyboardInterrupt, ExternalShutdownException):
+                raise
+            except Exception:
+                if not rclpy.ok():  # the middleware is going down under us
+                    return
+                # A fault of ours: the trace goes to the log and the count to the diagnostics; the senses go on.
+                self._health.counts["faults"] += 1
+                self._node.get_logger().error(traceback.format_exc(), throttle_duration_sec=_COMPLAIN_EVERY_S)
+
+        return guarded
+
+
+class PipelineNode(LifecycleNode):
+    """A lifecycle node around stages of the pipeline.
+
+    Declare parameters in `table`; make stages and publishers in `build`; subscribe with `listen` in `start`;
+    publish what is left in `stop`. Parameters are read when the node is configured.
+    """
+
+    table: ClassVar[tuple[Parameter, ...]] = ()
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.parameters = Parameters(self, self.table)
+        self.health = Health(self, self._whole_condition)
+        self.guarded = Guard(self, self.health)
+        self.add_on_set_parameters_callback(self._may_set)
+        self._label = "unconfigured"
+        self._failure = ""
+        self._speaking: list[Any] = []
+        self._listening: list[Subscription] = []
+        self._ticking: list[Any] = []
+
+    def build(self) -> None:
+        """Make stages and publishers from the parameters; raise MerError for what cannot be had."""
+
+    def start(self) -> None:
+        """Subscribe, with `listen` and `tick`."""
+
+    def stop(self) -> None:
+        """Publish what is left. Subscriptions are gone already."""
+
+    def drop(self) -> None:
+        """Let go of what `build` made."""
+
+    def condition(self) -> Condition:
+        """Return how this node is while it is active."""
+        return Condition()
+
+    def now_ns(self) -> int:
+        """Return the node's clock: ROS time, which a simulation may drive."""
+        return int(self.get_clock().now().nanoseconds)
+
+    def listen(self, kind: Any, topic: str, callback: Callable[..., None], profile: QoSProfile) -> None:
+        """Subscribe until the node is deactivated."""
+        self._listening.append(
+            self.create_subscription(
+                kind, topic, self.guarded(callback), profile, qos_overriding_options=qos.overridable()
+            )
+        )
+
+    def tick(self, period_s: float, callback: Callable[[], None]) -> None:
+        """Call back at a period of ROS time until the node is deactivated."""
+        self._ticking.append(self.create_timer(period_s, self.guarded(callback)))
+
+    def speak(self, kind: Any, topic: str, profile: QoSProfile) -> Any:
+        """Return a publisher that is silent unless the node is active."""
+        publisher = self.create_lifecycle_publisher(kind, topic, profile, qos_overriding_options=qos.overridable())
+        self._speaking.append(publisher)
+        return publisher
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Build; a failure leaves the node unconfigured and says why."""
+        try:
+            self.build()
+        except MerError as error:
+            self._failure = str(error)
+            self.get_logger().error(self._failure)
+            self._release()
+            return TransitionCallbackReturn.FAILURE
+        self._failure, self._label = "", "inactive"
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start to listen."""
+        super().on_activate(state)  # publishers first, so that nothing heard is swallowed
+        self.start()
+        self._label = "active"
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop to listen, and publish what is left."""
+        self._silence()
+        self.guarded(self.stop)()
+        self._label = "inactive"
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Let go of everything but the parameters."""
+        self._release()
+        self._label = "unconfigured"
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """End from any state."""
+        self._silence()
+        if self._label == "active":
+            self.guarded(self.stop)()
+        self._release()
+        self._label = "finalized"
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Go back to the beginning after a fault in a transition."""
+        self._silence()
+        self._release()
+        self._label = "unconfigured"
+        return TransitionCallbackReturn.SUCCESS
+
+    def _silence(self) -> None:
+        for subscription in self._listening:
+            self.destroy_subscription(subscription)
+        for timer in self._ticking:
+            self.destroy_timer(timer)
+        self._listening, self._ticking = [], []
+
+    def _release(self) -> None:
+        self.drop()
+        for publisher in self._speaking:
+            self.destroy_lifecycle_publisher(publisher)
+        self._speaking = []
+
+    def _may_set(self, parameters: list[Any]) -> SetParametersResult:
+        for parameter in parameters:
+            if parameter.name not in {item.name for item in self.table}:
+                continue
+            if self._label != "unconfigured":
+                reason = f"{parameter.name} is read when the node is configured: clean the node up first"
+                return SetParametersResult(successful=False, reason=reason)
+            problem = self.parameters.check(parameter.name, parameter.value)
+            if problem:
+                return SetParametersResult(successful=False, reason=problem)
+        return SetParametersResult(successful=True)
+
+    def _whole_condition(self) -> Condition:
+        if self._failure:
+            return Condition(ERROR, self._failure, {"state": self._label})
+        if self._label != "active":
+            return Condition(STALE, f"not active: {self._label}", {"state": self._label})
+        condition = self.condition()
+        if self.health.counts["faults"] and condition.level == OK:
+            condition = Condition(WARN, "faults happened, see the log", condition.values)
+        return Condition(condition.level, condition.message, {**condition.values, "state": self._label})
+
+
+def spin(make: Callable[[], Node]) -> int:
+    """Run one node until it is interrupted; return the exit code of its process."""
+    rclpy.init()
+    node: Node | None = None
+    try:
+        node = make()
+        rclpy.spin(node)
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except (MerError, ParameterException) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except SystemExit as end:  # a player that has come to its end
+        return int(end.code or 0)
+    finally:
+        if node is not None:
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0

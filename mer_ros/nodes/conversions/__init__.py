@@ -1,0 +1,1 @@
+"""Between ROS messages and the pipeline's vocabulary, one file a sense."""

@@ -1,0 +1,49 @@
+"""Transcripts to messages and back."""
+
+from __future__ import annotations
+
+from mer_msgs.msg import Transcript as TranscriptMsg
+
+from mer_ros.errors import InputError
+from mer_ros.nodes.conversions.stamps import header, to_ns, to_time
+from mer_ros.utterance import Transcript
+
+LONGEST_TEXT = 10_000  # characters; ten seconds of speech hold some two hundred
+
+
+def transcript_message(transcript: Transcript) -> TranscriptMsg:
+    """Return the message of a transcript."""
+    return TranscriptMsg(
+        header=header(transcript.start_ns),
+        utterance_id=transcript.utterance_id,
+        start=to_time(transcript.start_ns),
+        end=to_time(transcript.end_ns),
+        text=transcript.text,
+        is_final=transcript.is_final,
+        confidence=float(transcript.confidence),
+        language=transcript.language,
+        source=transcript.source,
+        latency_ms=float(transcript.latency_ms),
+    )
+
+
+def transcript_of(message: TranscriptMsg) -> Transcript:
+    """Return the transcript of a message; raises InputError when its text is absurdly long."""
+    return Transcript(
+        utterance_id=message.utterance_id,
+        start_ns=to_ns(message.start),
+        end_ns=to_ns(message.end),
+        text=sane_text(message.text),
+        is_final=message.is_final,
+        confidence=message.confidence,
+        language=message.language,
+        source=message.source,
+        latency_ms=message.latency_ms,
+    )
+
+
+def sane_text(text: str) -> str:
+    """Return `text`; raises InputError when it is too long to be an utterance."""
+    if len(text) > LONGEST_TEXT:
+        raise InputError(f"a transcript has {len(text)} characters; at most {LONGEST_TEXT} are accepted")
+    return text

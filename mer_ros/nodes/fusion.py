@@ -1,0 +1,168 @@
+"""Fusion node: utterances, transcripts and visual windows in; one emotion for each utterance out.
+
+Subscribes `utterance`, `transcript`, `visual_window`; publishes `emotion`, `emotion/live`.
+Service `~/reset_dialogue`. It runs the emotion models; everything else is the pipeline's.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mer_msgs.msg import Emotion, Transcript, Utterance, VisualWindow
+from mer_msgs.srv import ResetDialogue
+
+from mer_ros import resources
+from mer_ros.emotion import EMOTIONS, EmotionEstimate, Modality
+from mer_ros.experts import ExpertOptions, load_experts
+from mer_ros.fusion.dialogue import DialogueOptions
+from mer_ros.fusion.fuser import EmotionFuser
+from mer_ros.fusion.options import CONVERSATION_PRIOR, FusionOptions
+from mer_ros.graph import DEVICES
+from mer_ros.nodes import qos
+from mer_ros.nodes.base import PipelineNode, spin
+from mer_ros.nodes.conversions.audio import utterance_of
+from mer_ros.nodes.conversions.emotions import emotion_message
+from mer_ros.nodes.conversions.vision import window_of
+from mer_ros.nodes.conversions.words import transcript_of
+from mer_ros.nodes.health import WARN, Condition
+from mer_ros.nodes.parameters import Parameter
+
+_POLL_S = 0.05
+_LOOK_AROUND_S = 1.0
+_MANY_MISSED = 0.5  # share of utterances without a modality that is worth a warning
+
+
+class FusionNode(PipelineNode):
+    """The fusion as a node."""
+
+    table = (
+        Parameter("models", "", "folder with the models' manifest; empty: the models of this package"),
+        Parameter("device", "auto", "where the models run", choices=DEVICES),
+        Parameter("use_face", True, "use face and context"),
+        Parameter("use_audio", True, "use the voice"),
+        Parameter("use_text", True, "use the words"),
+        Parameter("use_dialogue", True, "let what was said before count"),
+        Parameter("face_model", "", "name of a face model; empty: the default one"),
+        Parameter("speech_model", "", "name of a speech model; empty: the default one"),
+        Parameter("text_model", "", "name of a text model; empty: the default one"),
+        Parameter("live", True, "publish interim estimates on emotion/live"),
+        Parameter("fusion.deadline_ms", 1500.0, "publish without what has not come by then", 50.0, 60000.0),
+        Parameter("fusion.independence", 0.5, "how much agreeing modalities add to each other", 0.0, 1.0),
+        Parameter(
+            "fusion.target_prior",
+            list(CONVERSATION_PRIOR),
+            f"how frequent each emotion is where the robot is used: {', '.join(EMOTIONS)}",
+        ),
+        Parameter("fusion.early", False, "let the early-fusion network decide when all three modalities are there"),
+        Parameter("fusion.live_period_ms", 500.0, "least time between interim estimates", 20.0, 60000.0),
+        Parameter("fusion.live_horizon_ms", 1500.0, "how old may be what an interim estimate uses", 50.0, 60000.0),
+        Parameter("dialogue.silence_s", 60.0, "a silence of this length ends the dialogue", 1.0, 86400.0),
+        Parameter("dialogue.context_turns", 6, "turns published with every emotion", 0, 64),
+        Parameter("dialogue.remembered_turns", 64, "turns kept at most", 1, 1000),
+    )
+
+    def __init__(self) -> None:
+        super().__init__("fusion")
+        self._fuser: EmotionFuser | None = None
+        self._providers: dict[str, str] = {}
+        self.create_service(ResetDialogue, "~/reset_dialogue", self._reset_dialogue)
+
+    def build(self) -> None:
+        """Load the models."""
+        p = self.parameters
+        used = [m for m in Modality if p[f"use_{m.value}"]]
+        names = {task: p[f"{task}_model"] for task in ("face", "speech", "text") if p[f"{task}_model"]}
+        experts, self._providers = load_experts(
+            ExpertOptions(
+                models=Path(p["models"]) if p["models"] else resources.models_dir(),
+                device=p["device"],
+                modalities=used,
+                names=names,
+                dialogue=p["use_dialogue"],
+                early=p["fusion.early"],
+            )
+        )
+        fusion = p.group("fusion") | {"target_prior": tuple(p["fusion.target_prior"])}
+        self._fuser = EmotionFuser(experts, FusionOptions(**fusion, dialogue=DialogueOptions(**p.group("dialogue"))))
+        self._emotion = self.speak(Emotion, "emotion", qos.emotions())
+        self._live = self.speak(Emotion, "emotion/live", qos.interim())
+        for name, provider in self._providers.items():
+            self.get_logger().info(f"{name} runs on {provider}")
+
+    def start(self) -> None:
+        """Subscribe."""
+        self.listen(Utterance, "utterance", self._on_utterance, qos.events())
+        self.listen(Transcript, "transcript", self._on_transcript, qos.events())
+        self.listen(VisualWindow, "visual_window", self._on_window, qos.events())
+        self.tick(_POLL_S, self._on_tick)
+        self.tick(_LOOK_AROUND_S, self._look_around)
+
+    def stop(self) -> None:
+        """Publish the utterances that still wait."""
+        self._publish(self._fusion.flush(self.now_ns()))
+
+    def drop(self) -> None:
+        """Forget models and dialogue."""
+        self._fuser = None
+
+    def condition(self) -> Condition:
+        """Tell counts, and whether a modality is often missed."""
+        counts = self._fusion.counts
+        values = {**counts, **{f"provider_{name}": provider for name, provider in self._providers.items()}}
+        emotions = counts["emotions"]
+        missed = [m.value for m in Modality if emotions and counts[f"missed_{m.value}"] > _MANY_MISSED * emotions]
+        if missed:
+            return Condition(WARN, f"{' and '.join(missed)} often came too late or not at all", values)
+        return Condition(values=values)
+
+    @property
+    def _fusion(self) -> EmotionFuser:
+        assert self._fuser is not None  # only used between build and drop
+        return self._fuser
+
+    def _on_utterance(self, message: Utterance) -> None:
+        self._publish(self._fusion.utterance(utterance_of(message), self.now_ns()))
+
+    def _on_transcript(self, message: Transcript) -> None:
+        self._publish(self._fusion.transcript(transcript_of(message), self.now_ns()))
+
+    def _on_window(self, message: VisualWindow) -> None:
+        self._publish(self._fusion.window(window_of(message), self.now_ns()))
+
+    def _on_tick(self) -> None:
+        now_ns = self.now_ns()
+        self._publish(self._fusion.poll(now_ns))
+        if self.parameters["live"]:
+            interim = self._fusion.live(now_ns)
+            if interim is not None:
+                self._live.publish(emotion_message(interim))
+
+    def _look_around(self) -> None:
+        """Wait only for senses that are there: a graph without a camera is as fast as its voice."""
+        topics = {Modality.TEXT: "transcript", Modality.FACE: "visual_window", Modality.AUDIO: "utterance"}
+        self._fusion.expect(m for m, topic in topics.items() if self.count_publishers(self._resolved(topic)))
+
+    def _resolved(self, topic: str) -> str:
+        return str(self.resolve_topic_name(topic))
+
+    def _publish(self, estimates: list[EmotionEstimate]) -> None:
+        for estimate in estimates:
+            self._emotion.publish(emotion_message(estimate))
+
+    def _reset_dialogue(
+        self, request: ResetDialogue.Request, response: ResetDialogue.Response
+    ) -> ResetDialogue.Response:
+        if self._fuser is not None:
+            ended = self._fuser.reset_dialogue()
+            response.dialogue_id, response.turns = ended.dialogue_id, ended.turns
+        return response
+
+
+def main() -> int:
+    """Run the node; return the exit code of its process."""
+    return spin(FusionNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,145 @@
+"""Brings lifecycle nodes up in order, and up again when one comes back after a crash.
+
+It asks each node for its state, and for the next transition towards `active`; nothing else. A node that was
+deactivated by somebody else is left alone. A node whose configuration fails is tried again more and more seldom.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.clock import Clock, ClockType
+from rclpy.node import Node
+
+from mer_ros.nodes.base import Guard, spin
+from mer_ros.nodes.health import OK, WARN, Condition, Health
+from mer_ros.nodes.parameters import Parameter, Parameters
+
+_PERIOD_S = 0.1
+_ANSWER_TICKS = 50  # a request without an answer for so long is given up
+_FIRST_PAUSE, _LONGEST_PAUSE = 10, 300  # ticks between tries to configure a node that refuses
+
+
+@dataclass
+class Ward:
+    """A node in our care."""
+
+    name: str
+    get_state: Any
+    change_state: Any
+    state: int = State.PRIMARY_STATE_UNKNOWN
+    asked: Any = None  # the request under way
+    asked_ticks: int = 0
+    brought_up: bool = False
+    pause: int = _FIRST_PAUSE
+    wait: int = 0
+
+
+class LifecycleManager(Node):
+    """One request at a time for each node; a node is brought up when all before it are active."""
+
+    table = (
+        Parameter("nodes", [""], "lifecycle nodes to bring up, in this order, in the manager's own namespace"),
+        Parameter("check_period_s", 1.0, "how often the state of an active node is looked at", 0.1, 60.0),
+    )
+
+    def __init__(self) -> None:
+        super().__init__("lifecycle_manager")
+        parameters = Parameters(self, self.table)
+        self._check_ticks = max(1, round(parameters["check_period_s"] / _PERIOD_S))
+        self._wards = [self._ward(name) for name in parameters["nodes"] if name]
+        self.health = Health(self, self._condition)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)
+        self._timer = self.create_timer(_PERIOD_S, Guard(self, self.health)(self._tick), clock=steady)
+
+    def _ward(self, name: str) -> Ward:
+        return Ward(
+            name,
+            self.create_client(GetState, f"{name}/get_state"),
+            self.create_client(ChangeState, f"{name}/change_state"),
+        )
+
+    def _tick(self) -> None:
+        for ward in self._wards:
+            self._care(ward)
+            if ward.state != State.PRIMARY_STATE_ACTIVE and not ward.brought_up:
+                return  # those after it wait
+
+    def _care(self, ward: Ward) -> None:
+        if ward.asked is not None:
+            ward.asked_ticks += 1
+            if ward.asked_ticks > _ANSWER_TICKS:
+                ward.asked.cancel()
+                ward.asked, ward.state = None, State.PRIMARY_STATE_UNKNOWN
+            return
+        if ward.wait > 0:
+            ward.wait -= 1
+            return
+        if not ward.get_state.service_is_ready():
+            ward.state = State.PRIMARY_STATE_UNKNOWN
+            return
+        if ward.state == State.PRIMARY_STATE_UNCONFIGURED:
+            self._change(ward, Transition.TRANSITION_CONFIGURE)
+        elif ward.state == State.PRIMARY_STATE_INACTIVE and not ward.brought_up:
+            self._change(ward, Transition.TRANSITION_ACTIVATE)
+        else:
+            self._ask(ward, ward.get_state.call_async(GetState.Request()), self._on_state)
+
+    def _change(self, ward: Ward, transition: int) -> None:
+        ward.brought_up = False
+        request = ChangeState.Request(transition=Transition(id=transition))
+        self._ask(ward, ward.change_state.call_async(request), self._on_change)
+
+    def _ask(self, ward: Ward, future: Any, answer: Any) -> None:
+        ward.asked, ward.asked_ticks = future, 0
+
+        def answered(done: Any) -> None:
+            if ward.asked is done:
+                ward.asked = None
+                answer(ward, done.result())
+
+        future.add_done_callback(answered)
+
+    def _on_state(self, ward: Ward, response: GetState.Response) -> None:
+        ward.state = response.current_state.id
+        if ward.state == State.PRIMARY_STATE_ACTIVE:
+            if not ward.brought_up:
+                ward.brought_up, ward.pause = True, _FIRST_PAUSE
+                self.get_logger().info(f"{ward.name} is active")
+            ward.wait = self._check_ticks
+        elif ward.state == State.PRIMARY_STATE_UNCONFIGURED and ward.brought_up:
+            self.get_logger().warning(f"{ward.name} came back and is brought up again")
+            self.health.counts["brought_up_again"] += 1
+        elif ward.brought_up:
+            ward.wait = self._check_ticks
+
+    def _on_change(self, ward: Ward, response: ChangeState.Response) -> None:
+        ward.state = State.PRIMARY_STATE_UNKNOWN  # look before the next step
+        if not response.success:
+            self.get_logger().error(f"{ward.name} refuses a transition; see its log. Trying again")
+            self.health.counts["refused_transitions"] += 1
+            ward.wait, ward.pause = ward.pause, min(ward.pause * 2, _LONGEST_PAUSE)
+
+    def _condition(self) -> Condition:
+        waiting = [ward.name for ward in self._wards if ward.state != State.PRIMARY_STATE_ACTIVE]
+        values = {ward.name: _label(ward.state) for ward in self._wards}
+        if waiting:
+            return Condition(WARN, f"not active: {', '.join(waiting)}", values)
+        return Condition(OK, "all nodes are active", values)
+
+
+def _label(state: int) -> str:
+    return {1: "unconfigured", 2: "inactive", 3: "active", 4: "finalized"}.get(state, "unknown")
+
+
+def main() -> int:
+    """Run the node; return the exit code of the process."""
+    return spin(LifecycleManager)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

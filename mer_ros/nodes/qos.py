@@ -1,0 +1,45 @@
+"""Quality of service of each topic, by name. All can be overridden by parameters."""
+
+from __future__ import annotations
+
+from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos_overriding_options import QoSOverridingOptions
+
+
+def images(reliability: str = "best_effort", depth: int = 5) -> QoSProfile:
+    """Sensor data: the newest frames count, a lost one is no harm."""
+    return _profile(depth, reliability)
+
+
+def audio() -> QoSProfile:
+    """No chunk may be lost: two seconds and more at 50 chunks a second."""
+    return _profile(128)
+
+
+def events() -> QoSProfile:
+    """Utterances, transcripts and windows: all of them, in order."""
+    return _profile(64)
+
+
+def emotions() -> QoSProfile:
+    """Final emotions: who comes late still gets the last ones."""
+    return _profile(8, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def interim() -> QoSProfile:
+    """Interim emotions: only the newest counts."""
+    return _profile(5, "best_effort")
+
+
+def overridable() -> QoSOverridingOptions:
+    """Let `qos_overrides.<topic>.<publisher|subscription>.<policy>` parameters change a profile."""
+    return QoSOverridingOptions.with_default_policies()
+
+
+def _profile(
+    depth: int,
+    reliability: str = "reliable",
+    durability: DurabilityPolicy = DurabilityPolicy.VOLATILE,
+) -> QoSProfile:
+    policy = ReliabilityPolicy.RELIABLE if reliability == "reliable" else ReliabilityPolicy.BEST_EFFORT
+    return QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=policy, durability=durability)

@@ -1,0 +1,112 @@
+"""Speech-to-text node: utterances in, transcripts out, partial ones while somebody speaks.
+
+Subscribes `utterance` and, when the words come from outside, `words` (std_msgs/String); publishes `transcript`.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from mer_msgs.msg import Transcript, Utterance
+from std_msgs.msg import String
+
+from mer_ros.nodes import qos
+from mer_ros.nodes.base import PipelineNode, spin
+from mer_ros.nodes.conversions.audio import utterance_of
+from mer_ros.nodes.conversions.words import sane_text, transcript_message
+from mer_ros.nodes.health import WARN, Condition
+from mer_ros.nodes.parameters import Parameter
+from mer_ros.speech.outside import OutsideOptions, OutsideWords
+from mer_ros.speech.recogniser import BACKENDS, SpeechOptions, make_recogniser
+from mer_ros.speech.transcriber import Transcriber
+from mer_ros.utterance import Transcript as Words
+
+OUTSIDE = "outside"
+
+
+class SpeechToTextNode(PipelineNode):
+    """A recogniser, or words from outside, as a node."""
+
+    table = (
+        Parameter("recogniser", SpeechOptions().backend, "where the words come from", choices=(*BACKENDS, OUTSIDE)),
+        Parameter("model", "", "model folder: vosk needs one; empty with moonshine: the model that it carries"),
+        Parameter(
+            "partial_period_ms",
+            SpeechOptions().partial_period_ms,
+            "partial words after each so much speech; 0 for none",
+            0,
+            60000,
+        ),
+        Parameter("max_utterance_s", SpeechOptions().max_utterance_s, "longer utterances are cut", 1.0, 60.0),
+        Parameter(
+            "outside.max_delay_ms",
+            OutsideOptions().max_delay_ms,
+            "words from outside may come so long after the end of their utterance",
+            0,
+            60000,
+        ),
+    )
+
+    def __init__(self) -> None:
+        super().__init__("speech_to_text")
+        self._transcriber: Transcriber | None = None
+        self._outside: OutsideWords | None = None
+
+    def build(self) -> None:
+        """Load the recogniser."""
+        p = self.parameters
+        if p["recogniser"] == OUTSIDE:
+            self._outside = OutsideWords(OutsideOptions(**p.group("outside")))
+        else:
+            options = SpeechOptions(
+                backend=p["recogniser"],
+                model_path=Path(p["model"]) if p["model"] else None,
+                partial_period_ms=p["partial_period_ms"],
+                max_utterance_s=p["max_utterance_s"],
+            )
+            self._transcriber = Transcriber(make_recogniser(options), options)
+        self._transcript = self.speak(Transcript, "transcript", qos.events())
+        self.get_logger().info(f"words come from {p['recogniser']}")
+
+    def start(self) -> None:
+        """Subscribe."""
+        self.listen(Utterance, "utterance", self._on_utterance, qos.events())
+        if self._outside is not None:
+            self.listen(String, "words", self._on_words, qos.events())
+
+    def drop(self) -> None:
+        """Let go of the recogniser."""
+        self._transcriber = self._outside = None
+
+    def condition(self) -> Condition:
+        """Tell counts, and whether the recogniser fails."""
+        source = self._transcriber or self._outside
+        counts = dict(source.counts) if source else {}
+        if counts.get("failed"):
+            return Condition(WARN, f"the recogniser failed on {counts['failed']} utterances", counts)
+        return Condition(values=counts)
+
+    def _on_utterance(self, message: Utterance) -> None:
+        stage = self._outside.utterance if self._outside else self._transcriber.push  # type: ignore[union-attr]
+        self._publish(stage(utterance_of(message)))
+
+    def _on_words(self, message: String) -> None:
+        # A String has no stamp: it came now, and what it tells of was said before.
+        now_ns = self.now_ns()
+        words = Words(0, now_ns, now_ns, sane_text(message.data), is_final=True, source=OUTSIDE)
+        if self._outside is not None:
+            self._publish(self._outside.push(words))
+
+    def _publish(self, transcripts: list[Words]) -> None:
+        for transcript in transcripts:
+            self._transcript.publish(transcript_message(transcript))
+
+
+def main() -> int:
+    """Run the node; return the exit code of its process."""
+    return spin(SpeechToTextNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

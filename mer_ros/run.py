@@ -1,0 +1,222 @@
+"""`mer run`: the graph as processes, for machines without `ros2 launch`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import IO, Any
+
+from mer_ros.errors import MissingDependencyError
+from mer_ros.graph import Graph, GraphSettings, NodeSpec, describe
+
+_PATIENCE_S = (5.0, 3.0, 2.0)  # after SIGINT, after SIGTERM, after SIGKILL
+_RESPAWN_DELAY_S = 1.0
+_POLL_S = 0.1
+
+
+def command(spec: NodeSpec, graph: Graph) -> list[str]:
+    """Return the command line of one node."""
+    arguments = ["--log-level", graph.log_level, "--params-file", str(graph.params_file)]
+    arguments += ["-r", f"__node:={spec.name}"]
+    if graph.namespace:
+        arguments += ["-r", f"__ns:=/{graph.namespace.strip('/')}"]
+    for name, value in spec.parameters.items():
+        arguments += ["-p", f"{name}:={json.dumps(value)}"]  # JSON is YAML, and keeps "0" a string
+    for old, new in spec.remappings:
+        arguments += ["-r", f"{old}:={new}"]
+    return [sys.executable, "-m", f"mer_ros.nodes.{spec.executable}", "--ros-args", *arguments]
+
+
+def check_ros() -> None:
+    """Raise MissingDependencyError when ROS 2 or the messages of this package cannot be imported."""
+    for module, remedy in (
+        ("rclpy", "source your ROS 2 set-up, or run 'make setup' for the ROS 2 wheels"),
+        ("mer_msgs", "build it with 'colcon build', or run 'make setup'"),
+    ):
+        if importlib.util.find_spec(module) is None:
+            raise MissingDependencyError(f"the Python package {module} is not installed; {remedy}")
+
+
+@dataclass
+class _Child:
+    spec: NodeSpec
+    process: subprocess.Popen[bytes]
+    log: IO[bytes] | None = None
+    back_at: float | None = None  # when it is started again
+
+
+@dataclass
+class GraphProcesses:
+    """The running graph. Use it as a context: leaving it ends all processes, gently first.
+
+    log_dir: each node's output goes to <log_dir>/<node>.log; None: to our own output, each line with its node's name.
+    restarts: how often each node was started again.
+    """
+
+    graph: Graph
+    log_dir: Path | None = None
+    restarts: dict[str, int] = field(default_factory=dict)
+    failed: list[str] = field(default_factory=list)
+    _children: list[_Child] = field(default_factory=list)
+
+    def __enter__(self) -> GraphProcesses:
+        try:
+            for spec in self.graph.nodes:
+                self._children.append(self._start(spec))
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def pid_of(self, name: str) -> int:
+        """Return the process id of a node."""
+        return next(child.process.pid for child in self._children if child.spec.name == name)
+
+    def poll(self) -> bool:
+        """Start again what has ended by itself; return False when a node that ends the graph has ended."""
+        for child in self._children:
+            code = child.process.poll()
+            if code is None:
+                continue
+            if child.spec.ends_graph:
+                return False
+            if not child.spec.respawn:
+                continue
+            if child.back_at is None:
+                print(f"{child.spec.name} ended with code {code}; it is started again", file=sys.stderr)
+                child.back_at = time.monotonic() + _RESPAWN_DELAY_S
+            elif time.monotonic() >= child.back_at:
+                fresh = self._start(child.spec)
+                child.process, child.log, child.back_at = fresh.process, fresh.log, None
+                self.restarts[child.spec.name] = self.restarts.get(child.spec.name, 0) + 1
+        return True
+
+    def stop(self) -> list[str]:
+        """End all processes; return the names of those that did not end cleanly."""
+        for number, patience in zip((signal.SIGINT, signal.SIGTERM, signal.SIGKILL), _PATIENCE_S, strict=True):
+            alive = [child for child in self._children if child.process.poll() is None]
+            for child in alive:
+                child.process.send_signal(number)
+            deadline = time.monotonic() + patience
+            while any(child.process.poll() is None for child in alive) and time.monotonic() < deadline:
+                time.sleep(0.02)
+        self.failed = [child.spec.name for child in self._children if child.process.poll() != 0]
+        for child in self._children:
+            if child.log is not None:
+                child.log.close()
+        self._children = []
+        return self.failed
+
+    def _start(self, spec: NodeSpec) -> _Child:
+        environment = {**os.environ, **self.graph.environment, "PYTHONUNBUFFERED": "1"}
+        log = None
+        if self.log_dir is not None:
+            self.log_dir.mkdir(parents=True, exist_ok=True)
+            log = open(self.log_dir / f"{spec.name}.log", "ab")  # noqa: SIM115 - lives as long as the process
+        process = subprocess.Popen(
+            command(spec, self.graph),
+            stdin=subprocess.DEVNULL,
+            stdout=log or subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=environment,
+            start_new_session=True,  # Ctrl-C reaches us alone; we pass it on
+        )
+        if process.stdout is not None:
+            threading.Thread(target=_forward, args=(spec.name, process.stdout), daemon=True).start()
+        return _Child(spec, process, log)
+
+
+def _forward(name: str, stream: IO[bytes]) -> None:
+    for line in stream:
+        sys.stdout.write(f"[{name}] {line.decode(errors='replace')}")
+        sys.stdout.flush()
+
+
+class Interrupted:
+    """A context in which Ctrl-C and SIGTERM are noted instead of raised; true once one came."""
+
+    def __enter__(self) -> Interrupted:
+        self._came = False
+        self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def __bool__(self) -> bool:
+        return self._came
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        self._came = True
+
+
+def run_graph(settings: GraphSettings, log_dir: Path | None = None) -> int:
+    """Run the graph until Ctrl-C, or until a file has been played; return 0 after a clean end, else 1."""
+    check_ros()
+    with Interrupted() as interrupted:
+        processes = GraphProcesses(describe(settings), log_dir)
+        with processes:
+            while not interrupted and processes.poll():
+                time.sleep(_POLL_S)
+    if processes.failed:
+        print(f"error: did not end cleanly: {', '.join(processes.failed)}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def add_setting_arguments(parser: argparse.ArgumentParser, leave_out: Sequence[str] = ()) -> None:
+    """Add an option for each setting of the graph."""
+    for item in fields(GraphSettings):
+        if item.name in leave_out:
+            continue
+        options: dict[str, Any] = {"help": item.metadata["text"], "default": item.default}
+        assert item.default is not MISSING
+        if isinstance(item.default, bool):
+            options["action"] = argparse.BooleanOptionalAction
+        else:
+            options["metavar"] = item.name.upper()
+            options["choices"] = item.metadata["choices"] or None
+            if item.metadata["choices"]:
+                del options["metavar"]
+        parser.add_argument("--" + item.name.replace("_", "-"), **options)
+
+
+def settings_from(arguments: argparse.Namespace) -> GraphSettings:
+    """Return the settings that the options give; those without an option keep their default."""
+    given = vars(arguments)
+    return GraphSettings(**{item.name: given[item.name] for item in fields(GraphSettings) if item.name in given})
+
+
+def add_run_parser(subparsers: Any) -> None:
+    """Add `mer run`."""
+    parser = subparsers.add_parser(
+        "run",
+        help="start the graph on this machine, as ros2 launch mer_ros mer.launch.py does",
+        description="Starts the nodes as processes and brings them up in order; Ctrl-C ends all of them.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="examples:\n"
+        "  mer run                                        the drivers of your camera and microphone run elsewhere\n"
+        "  mer run --webcam 0 --audio-device default      this machine's own camera and microphone\n"
+        "  mer run --play meeting.mp4                     a video file in their place\n"
+        "  mer run --no-speech-to-text --namespace head   without words; topics below /head",
+    )
+    add_setting_arguments(parser)
+    parser.add_argument("--log-dir", type=Path, help="write each node's output to a file in this folder")
+    parser.set_defaults(handler=lambda arguments: run_graph(settings_from(arguments), arguments.log_dir))
