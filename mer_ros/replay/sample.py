@@ -91,7 +91,7 @@ class SampleDialogue:
             (at * NS // SAMPLE_RATE, to * NS // SAMPLE_RATE, turn.words)
             for (at, to), turn in zip(spans, TURNS, strict=True)
         )
-        self.duration_ns = len(self._sound) * NS // SAMPLE_RATE
+        self.duration_ns: int | None = len(self._sound) * NS // SAMPLE_RATE
 
     def events(self, start_ns: int = 0, *, chunk_ms: int = 20) -> Iterator[Frame | AudioChunk]:
         """Frames (RGB) and chunks (int16 [n, 1], 16 kHz) in the order of their stamps."""
@@ -104,7 +104,7 @@ class SampleDialogue:
             yield AudioChunk(stamp, self._sound[at : at + length, None], SAMPLE_RATE)
 
     def _frames(self, start_ns: int) -> Iterator[Frame]:
-        for number in range(int(self.duration_ns * self.frame_rate_hz / NS)):
+        for number in range(int(len(self._sound) * self.frame_rate_hz / SAMPLE_RATE)):
             time_ns = round(number * NS / self.frame_rate_hz)
             yield Frame(start_ns + time_ns, self._camera.image(number, time_ns / NS, self._in_view(time_ns)))
 

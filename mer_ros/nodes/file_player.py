@@ -1,0 +1,147 @@
+"""Plays a sound or video file, or the sample dialogue, as a camera and a microphone in real time.
+
+Publishes image_raw (sensor_msgs/Image) and audio (mer_msgs/AudioChunk); on request /clock.
+It waits for subscribers, plays, adds silence so that the last utterance ends, and then exits or stays.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, ClassVar
+
+from rclpy.clock import Clock
+from rclpy.duration import Duration
+from rosgraph_msgs.msg import Clock as ClockMessage
+
+from mer_ros.nodes.base import spin
+from mer_ros.nodes.conversions.stamps import to_time
+from mer_ros.nodes.driver import FRAME_ID, RELIABILITY, DriverNode
+from mer_ros.nodes.parameters import Parameter
+from mer_ros.replay.media import MediaSource, Recording
+from mer_ros.replay.sample import SampleDialogue
+from mer_ros.replay.tail import with_tail
+from mer_ros.utterance import AudioChunk, Frame
+
+NS = 1_000_000_000
+CLOCK_STEP_S = 0.01
+LATE_S = 0.1
+
+
+class FilePlayerNode(DriverNode):
+    """The file player."""
+
+    table: ClassVar[tuple[Parameter, ...]] = (
+        Parameter("file", "sample", "path of a sound or video file, or 'sample' for the sample dialogue"),
+        Parameter("rate", 1.0, "speed of playing; other than 1 wants publish_clock", 0.1, 100.0),
+        Parameter("loop", False, "start again at the end"),
+        Parameter("start_delay_s", 0.5, "wait before playing, once the subscribers are there", 0.0, 600.0),
+        Parameter("subscriber_timeout_s", 60.0, "longest wait for subscribers; 0 waits for none", 0.0, 3600.0),
+        Parameter("tail_s", 2.0, "silence after the end, in which the last utterance ends", 0.0, 60.0),
+        Parameter("chunk_ms", 20, "length of the audio chunks", 5, 1000),
+        Parameter("max_width", 1280, "wider frames are scaled down to this; 0 keeps every size", 0, 16384),
+        Parameter("exit_at_end", True, "end the process with exit code 0 after playing"),
+        Parameter("publish_clock", False, "publish /clock, for nodes with use_sim_time"),
+        RELIABILITY,
+        FRAME_ID,
+    )
+
+    def __init__(self) -> None:
+        super().__init__("file_player", images=True, audio=True)
+        file = self.parameters["file"]
+        self._source: Recording
+        if file == "sample":
+            self._source = SampleDialogue()
+        else:
+            self._source = MediaSource(file, max_width=self.parameters["max_width"])
+        self._rate: float = self.parameters["rate"]
+        self._sim_clock: Any = None
+        if self.parameters["publish_clock"]:
+            self._sim_clock = self.create_publisher(ClockMessage, "/clock", 10)
+        elif self._rate != 1.0:
+            self.warn(f"rate is {self._rate} but publish_clock is off: stamps will part from the clock of other nodes")
+        self.begin()
+
+    def work(self) -> None:
+        """Wait for listeners, play, end."""
+        if not (self._await_subscribers() and self.pause(self.parameters["start_delay_s"])):
+            return
+        # With /clock this node makes the time, and begins it at that of the system.
+        start_ns = Clock().now().nanoseconds if self._sim_clock else self.now_ns()
+        while self.pause(0):
+            end_ns = self._play(start_ns)
+            if not self.parameters["loop"]:
+                break
+            start_ns = end_ns
+        if self.ending.is_set():
+            return
+        self.recover("finished", file=self._source.name)
+        for publisher in (self.images, self.sounds):
+            publisher.wait_for_all_acked(Duration(seconds=2.0))
+        self.get_logger().info(f"finished {self._source.name}")
+        if self.parameters["exit_at_end"]:
+            raise SystemExit(0)
+
+    def _await_subscribers(self) -> bool:
+        """Wait until somebody listens to all that will be published; False when the node ends."""
+        wanted = [
+            publisher
+            for publisher, there in ((self.images, self._source.has_video), (self.sounds, self._source.has_audio))
+            if there
+        ]
+        until = time.monotonic() + self.parameters["subscriber_timeout_s"]
+        self.recover("waiting for subscribers", file=self._source.name)
+        while not all(publisher.get_subscription_count() for publisher in wanted):
+            if time.monotonic() >= until:
+                self.get_logger().warning("nobody listens: playing all the same")
+                break
+            if not self.pause(0.05):
+                return False
+        return True
+
+    def _play(self, start_ns: int) -> int:
+        """Play once with stamps from `start_ns`; return where the next round starts."""
+        self.get_logger().info(f"playing {self._source.name}")
+        self.recover("playing", file=self._source.name)
+        begin = time.monotonic()
+        end_ns = start_ns
+        events = self._source.events(start_ns, chunk_ms=self.parameters["chunk_ms"])
+        for event in with_tail(events, self.parameters["tail_s"]):
+            due_ns = _complete_ns(event)
+            if not self._wait(begin, start_ns, due_ns):
+                return end_ns
+            if isinstance(event, Frame):
+                self.show(event)
+            else:
+                self.sound(event)
+            end_ns = max(end_ns, due_ns)
+        return end_ns
+
+    def _wait(self, begin: float, start_ns: int, due_ns: int) -> bool:
+        """Wait until `due_ns` of the recording's time has come; False when the node ends."""
+        while True:
+            ahead_s = (due_ns - start_ns) / NS / self._rate - (time.monotonic() - begin)
+            now_ns = due_ns - max(0, round(ahead_s * self._rate * NS))
+            if self._sim_clock:
+                self._sim_clock.publish(ClockMessage(clock=to_time(now_ns)))
+            if ahead_s <= 0:
+                self.health.counts["late"] += ahead_s < -LATE_S
+                return self.pause(0)
+            if not self.pause(min(ahead_s, CLOCK_STEP_S) if self._sim_clock else ahead_s):
+                return False
+
+
+def _complete_ns(event: Frame | AudioChunk) -> int:
+    """When a device would give it out: sound only once its last sample is taken."""
+    if isinstance(event, Frame):
+        return event.stamp_ns
+    return event.stamp_ns + len(event.samples) * NS // event.sample_rate
+
+
+def main() -> int:
+    """Run the file player."""
+    return spin(FilePlayerNode)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
