@@ -1,1 +1,1 @@
-"""Speech to text."""
+"""Speech to text: backends behind one interface, and words from outside."""
