@@ -1,0 +1,58 @@
+"""Where the files of this package lie: models, configuration.
+
+In a source checkout (also one that is installed as editable) they lie beside the Python package; in an installed
+one below `share/mer_ros` of a prefix: those of AMENT_PREFIX_PATH first, then Python's own.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from mer_ros.errors import MerError
+
+MODELS_VARIABLE = "MER_MODELS"
+_PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")  # new name, old name
+
+
+class ResourceError(MerError):
+    """A folder of this package that is not where it should be."""
+
+
+def models_dir() -> Path:
+    """Return the folder with the models' manifest; the variable MER_MODELS names another one."""
+    given = os.environ.get(MODELS_VARIABLE)
+    return Path(given) if given else _folder("models", "manifest.yaml")
+
+
+def config_dir() -> Path:
+    """Return the folder with parameters and profiles."""
+    return _folder("config", "mer.yaml")
+
+
+def dds_environment() -> dict[str, str]:
+    """Return variables that give Fast DDS enough shared memory for raw images; a profile of the user's own stays."""
+    if any(name in os.environ for name in _PROFILE_VARIABLES):
+        return {}
+    return dict.fromkeys(_PROFILE_VARIABLES, str(config_dir() / "fastdds.xml"))
+
+
+def _folder(name: str, landmark: str) -> Path:
+    looked = []
+    for place in _places():
+        if (place / name / landmark).is_file():
+            return place / name
+        looked.append(str(place / name))
+    raise ResourceError(
+        f"{name}/{landmark} of mer_ros is in none of {', '.join(looked)}; install the package again"
+    )
+
+
+def _places() -> Iterator[Path]:
+    yield Path(__file__).resolve().parents[1]
+    for prefix in os.environ.get("AMENT_PREFIX_PATH", "").split(os.pathsep):
+        if prefix:
+            yield Path(prefix) / "share" / "mer_ros"
+    yield Path(sys.prefix) / "share" / "mer_ros"
