@@ -37,7 +37,7 @@ class FilePlayerNode(DriverNode):
         Parameter("loop", False, "start again at the end"),
         Parameter("start_delay_s", 0.5, "wait before playing, once the subscribers are there", 0.0, 600.0),
         Parameter("subscriber_timeout_s", 60.0, "longest wait for subscribers; 0 waits for none", 0.0, 3600.0),
-        Parameter("tail_s", 2.0, "silence after the end, in which the last utterance ends", 0.0, 60.0),
+        Parameter("tail_s", 3.0, "silence after the end, in which the last utterance ends", 0.0, 60.0),
         Parameter("chunk_ms", 20, "length of the audio chunks", 5, 1000),
         Parameter("max_width", 1280, "wider frames are scaled down to this; 0 keeps every size", 0, 16384),
         Parameter("exit_at_end", True, "end the process with exit code 0 after playing"),

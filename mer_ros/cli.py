@@ -1,0 +1,102 @@
+"""The `mer` command. Its parts are imported only when they are asked for, so that help is quick and needs nothing."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from mer_ros import __version__
+from mer_ros.errors import MerError
+
+# command: module and function that adds its parser, and the line of the overview
+COMMANDS: dict[str, tuple[str, str, str]] = {
+    "demo": ("mer_ros.demo", "add_demo_parser", "see it work: a sample dialogue, a file, or your own camera"),
+    "run": ("mer_ros.run", "add_run_parser", "start the graph of nodes on this machine"),
+    "models": ("mer_ros.inference.cli", "add_models_parser", "list the models, check their files, show their cards"),
+    "evaluate": ("mer_ros.evaluation.cli", "add_evaluate_parser", "measure the models on labelled data"),
+    "train": ("mer_ros.training.cli", "add_train_parser", "train a model from a corpus"),
+    "export": ("mer_ros.training.cli", "add_export_parser", "turn a trained model into an ONNX file with its card"),
+}
+
+EPILOG = """examples:
+  mer demo                          a sample dialogue through the whole graph, with a live view
+  mer demo --camera 0               your own camera and microphone
+  mer run --play talk.mp4           play a file into the graph and read /emotion from your own program
+  mer models                        what is installed, on what data it was trained, how good it is
+
+'mer COMMAND --help' explains a command. Exit codes: 0 well, 1 it ran but did not succeed,
+2 wrong usage or something is missing, 130 interrupted."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Suggests the nearest word when one is unknown; says errors in one sentence."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"error: {message.rstrip('.')}; see '{self.prog} --help'", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `mer`; return the exit code of the process."""
+    try:
+        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        sys.stdout.flush()
+        return code
+    except MerError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except ModuleNotFoundError as error:
+        package = (error.name or "").split(".")[0]
+        if package in ("", "mer_ros"):  # a fault of ours
+            raise
+        print(f"error: this needs the Python package {package}: run `pip install {package}`", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader, `head` for instance, has gone; that is no fault
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except SystemExit as end:  # argparse, after help or a usage error
+        return end.code if isinstance(end.code, int) else 0
+
+
+def _run(arguments: list[str]) -> int:
+    command = next((word for word in arguments if not word.startswith("-")), None)
+    if command is not None and command not in COMMANDS:
+        near = difflib.get_close_matches(command, COMMANDS, 1)
+        hint = f"did you mean 'mer {near[0]}'?" if near else "choose one of: " + ", ".join(COMMANDS)
+        print(f"error: there is no command '{command}'; {hint}", file=sys.stderr)
+        return 2
+    parser = _parser(command)
+    given = parser.parse_args(arguments)
+    if command is None:
+        parser.print_help()
+        return 0
+    return int(given.handler(given) or 0)
+
+
+def _parser(command: str | None) -> argparse.ArgumentParser:
+    """The whole parser, of which only the chosen command is filled in."""
+    parser = _Parser(
+        prog="mer",
+        description="Multimodal emotion recognition for ROS 2: what a speaker feels, from face, voice and words.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"mer {__version__}")
+    subparsers: Any = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
+    for name, (module, function, text) in COMMANDS.items():
+        if name == command:
+            getattr(importlib.import_module(module), function)(subparsers)
+        else:
+            subparsers.add_parser(name, help=text)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""Watches the graph for the live view: emotions, utterances, and how the nodes are. It publishes nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+import numpy as np
+from diagnostic_msgs.msg import DiagnosticArray
+from mer_msgs.msg import Emotion
+from mer_msgs.msg import Utterance as UtteranceMessage
+from rclpy.node import Node
+
+from mer_ros.emotion import EmotionEstimate, Modality, ModalityEstimate
+from mer_ros.nodes import qos
+from mer_ros.nodes.conversions.stamps import to_ns
+from mer_ros.nodes.health import ERROR
+from mer_ros.view import ViewState
+
+MANAGER = "lifecycle_manager"
+
+
+def estimate_of(message: Emotion) -> EmotionEstimate:
+    """What a message on `emotion` or `emotion/live` says; without the earlier turns."""
+    return EmotionEstimate(
+        utterance_id=message.utterance_id,
+        start_ns=to_ns(message.start),
+        end_ns=to_ns(message.end),
+        is_final=message.is_final,
+        probabilities=np.array(message.probabilities),
+        sentiment_probabilities=np.array(message.sentiment_probabilities),
+        emotion=message.emotion,
+        confidence=message.confidence,
+        sentiment=message.sentiment,
+        valence=message.valence,
+        arousal=message.arousal,
+        modalities=tuple(
+            ModalityEstimate(
+                modality=Modality(item.modality),
+                probabilities=np.array(item.probabilities) if item.available else None,
+                reason=item.reason,
+                quality=item.quality,
+                weight=item.weight,
+                model=item.model,
+            )
+            for item in message.modalities
+        ),
+        transcript=message.transcript,
+        person_id=message.person_id,
+        face_id=message.face_id,
+        voice_id=message.voice_id,
+        dialogue_id=message.dialogue_id,
+        turn=message.turn,
+        previous_emotion=message.previous_emotion,
+        latency_ms={item.stage: item.milliseconds for item in message.latency},
+    )
+
+
+class WatcherNode(Node):
+    """Keeps a `ViewState` up to date.
+
+    arrived: final estimates that nobody has taken yet, each with the seconds since its utterance ended.
+    started, ended: ids of utterances. conditions: the last word of every node. counts: for tests and reports.
+    """
+
+    def __init__(self, state: ViewState) -> None:
+        super().__init__("mer_watcher", enable_rosout=False, start_parameter_services=False)
+        self.state = state
+        self.arrived: list[tuple[EmotionEstimate, float]] = []
+        self.started: set[int] = set()
+        self.ended: set[int] = set()
+        self.answered: set[int] = set()
+        self.conditions: dict[str, str] = {}
+        self.counts: Counter[str] = Counter()
+        self._listen(Emotion, "emotion", self._on_final, qos.emotions())
+        self._listen(Emotion, "emotion/live", self._on_live, qos.interim())
+        self._listen(UtteranceMessage, "utterance", self._on_utterance, qos.events())
+        self._listen(DiagnosticArray, "/diagnostics", self._on_diagnostics, qos.events())
+
+    @property
+    def all_active(self) -> bool:
+        """Whether the lifecycle manager has brought every node up."""
+        nodes = self.state.nodes
+        return bool(nodes) and all(label == "active" for label in nodes.values())
+
+    @property
+    def pending(self) -> int:
+        """Utterances that have begun and have no emotion yet."""
+        return len(self.started - self.answered)
+
+    def _listen(self, kind: Any, topic: str, callback: Any, profile: Any) -> None:
+        self.create_subscription(kind, topic, callback, profile)
+
+    def _on_final(self, message: Emotion) -> None:
+        estimate = estimate_of(message)
+        after_s = self.get_clock().now().nanoseconds / 1e9 - estimate.end_ns / 1e9
+        self.counts["finals"] += 1
+        self.answered.add(estimate.utterance_id)
+        self.state.add_final(estimate, after_s)
+        self.arrived.append((estimate, after_s))
+
+    def _on_live(self, message: Emotion) -> None:
+        self.counts["live"] += 1
+        self.state.live = estimate_of(message)
+
+    def _on_utterance(self, message: UtteranceMessage) -> None:
+        self.started.add(message.id)
+        if message.state == UtteranceMessage.ENDED:
+            self.ended.add(message.id)
+        self.state.utterances = len(self.ended)
+        self.state.speaking = message.state != UtteranceMessage.ENDED
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            name = status.name.rsplit("/", 1)[-1]
+            self.conditions[name] = status.message
+            if name == MANAGER:
+                counted = {"brought_up_again", "refused_transitions", "refused", "faults"}
+                self.state.nodes = {item.key: item.value for item in status.values if item.key not in counted}
+            if status.level == ERROR:
+                self.state.troubles[name] = status.message
+            else:
+                self.state.troubles.pop(name, None)

@@ -1,0 +1,230 @@
+"""The live view of a terminal: who feels what, why, and how fast. 80 columns by 23 lines; colour is a courtesy.
+
+Pure: it turns a `ViewState` into a picture (`picture`) or an estimate into one line (`line`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from rich.console import Console, Group, RenderableType
+from rich.panel import Panel
+from rich.table import Table
+from rich.text import Text
+
+from mer_ros.emotion import EMOTIONS, EmotionEstimate, Modality
+
+COLOURS = {
+    "anger": "red",
+    "disgust": "green",
+    "fear": "magenta",
+    "joy": "yellow",
+    "neutral": "white",
+    "sadness": "blue",
+    "surprise": "cyan",
+}
+WIDTH = 80
+TURNS = 4  # of the dialogue that are shown
+BAR = 20
+STAGES = 6
+LINES = 9  # inside of the two upper panels
+
+
+@dataclass
+class ViewState:
+    """What is known so far.
+
+    title: what is played or listened to. nodes: each node's state, as the lifecycle manager tells it.
+    troubles: what nodes complain of. latest: the last final estimate. live: the last interim one.
+    after_s: from the end of that utterance to the arrival of its emotion. finals: all final ones, oldest first.
+    waits_s: their `after_s`. utterances: how many have ended. running_s: since the start.
+    """
+
+    title: str
+    nodes: dict[str, str] = field(default_factory=dict)
+    troubles: dict[str, str] = field(default_factory=dict)
+    latest: EmotionEstimate | None = None
+    live: EmotionEstimate | None = None
+    after_s: float = float("nan")
+    finals: list[EmotionEstimate] = field(default_factory=list)
+    waits_s: list[float] = field(default_factory=list)
+    utterances: int = 0
+    speaking: bool = False
+    running_s: float = 0.0
+
+    def add_final(self, estimate: EmotionEstimate, after_s: float) -> None:
+        """Take a final estimate in; the list is bounded."""
+        self.latest, self.after_s, self.live = estimate, after_s, None
+        self.finals = [*self.finals[-999:], estimate]
+        self.waits_s = [*self.waits_s[-999:], after_s]
+
+
+def picture(state: ViewState, *, plain_bars: bool = False) -> RenderableType:
+    """Everything at a glance. plain_bars: only ASCII in the bars."""
+    upper = Table.grid(expand=True)
+    upper.add_column(width=44)
+    upper.add_column(ratio=1)
+    upper.add_row(
+        Panel(_emotion(state, plain_bars), title="emotion", height=LINES + 4, padding=(0, 1)),
+        Panel(_reasons(state), title="why", height=LINES + 4, padding=(0, 1)),
+    )
+    dialogue = Panel(_dialogue(state), title="dialogue", height=TURNS + 2, padding=(0, 1))
+    return Group(_head(state), _now(state), upper, dialogue, _foot(state))
+
+
+def starting(nodes: dict[str, str]) -> str:
+    """One line on how far the graph has come up."""
+    if not nodes:
+        return "starting the nodes ..."
+    return "starting: " + ", ".join(f"{name} {label}" for name, label in nodes.items())
+
+
+def line(estimate: EmotionEstimate, after_s: float) -> str:
+    """One plain line for a final estimate."""
+    seconds = (estimate.end_ns - estimate.start_ns) / 1e9
+    says = ", ".join(
+        f"{m.modality.value} {_top(m.probabilities)} x{m.weight:.2f}"
+        if m.probabilities is not None
+        else f"{m.modality.value} none ({printable(m.reason)})"
+        for m in estimate.modalities
+    )
+    late = "" if np.isnan(after_s) else f", {after_s:.2f} s after the end"
+    return (
+        f"turn {estimate.turn}, {who(estimate)}, {seconds:.1f} s: {estimate.emotion} {estimate.confidence:.0%}, "
+        f'{estimate.sentiment} [{says}] "{printable(estimate.transcript)}"{late}'
+    )
+
+
+def who(estimate: EmotionEstimate) -> str:
+    """The best name there is for the one who speaks."""
+    if estimate.person_id:
+        return printable(estimate.person_id)
+    if estimate.face_id:
+        return f"face {estimate.face_id}"
+    return printable(estimate.voice_id) or "nobody in view"
+
+
+def printable(text: str) -> str:
+    """Text without what would move a terminal's cursor."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
+def ascii_only(console: Console) -> bool:
+    """Whether this terminal's encoding has no block characters."""
+    return not console.encoding.lower().startswith("utf")
+
+
+def _top(probabilities: np.ndarray | None) -> str:
+    if probabilities is None:
+        return ""
+    best = int(np.argmax(probabilities))
+    return f"{EMOTIONS[best]} {probabilities[best]:.0%}"
+
+
+def _row(left: Text, right: Text) -> Table:
+    row = Table.grid(expand=True)
+    row.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    row.add_column(justify="right", no_wrap=True)
+    row.add_row(left, right)
+    return row
+
+
+def _head(state: ViewState) -> RenderableType:
+    minutes, seconds = divmod(int(state.running_s), 60)
+    right = f"{len(state.finals)} of {state.utterances} utterances   {minutes:02d}:{seconds:02d}"
+    return _row(Text.assemble(("mer", "bold"), "  ", printable(state.title)), Text(right))
+
+
+def _now(state: ViewState) -> RenderableType:
+    if state.nodes and any(label != "active" for label in state.nodes.values()):
+        return Text(starting(state.nodes), style="dim", no_wrap=True, overflow="ellipsis")
+    if not state.nodes:
+        return Text(starting({}), style="dim")
+    text = Text("now  ", style="dim", no_wrap=True, overflow="ellipsis")
+    text.append("speaking   " if state.speaking else "silence    ", style="bold" if state.speaking else "dim")
+    if state.live is None:
+        return text.append("-", style="dim")
+    face = f"face {state.live.face_id}" if state.live.face_id else "no face"
+    text.append(f"{face}   ")
+    text.append(f"{state.live.emotion} {state.live.confidence:.0%}", style=COLOURS.get(state.live.emotion, ""))
+    return text.append(" (so far)" if state.live.utterance_id else " (between utterances)", style="dim")
+
+
+def _emotion(state: ViewState, plain_bars: bool) -> RenderableType:
+    it = state.latest
+    if it is None:
+        return Text("waiting for the first utterance to end", style="dim")
+    colour = COLOURS.get(it.emotion, "")
+    label = Text(no_wrap=True, overflow="ellipsis")
+    label.append(f"{it.emotion.upper()} {it.confidence:.0%}", style=f"bold {colour}")
+    label.append(f"   {who(it)}")
+    if it.shifted:
+        label.append(f", before: {it.previous_emotion}", style="dim")
+    words = Text(f'"{printable(it.transcript)}"' if it.transcript else "(no words)", style="italic")
+    words.truncate(76, overflow="ellipsis")
+    rows = Table.grid(padding=(0, 1))
+    rows.add_column(width=8)
+    rows.add_column(width=BAR)
+    rows.add_column(justify="right", width=4)
+    for name, value in zip(EMOTIONS, it.probabilities, strict=True):
+        style = f"bold {COLOURS[name]}" if name == it.emotion else COLOURS[name]
+        rows.add_row(Text(name, style=style), Text(_bar(float(value), plain_bars), style=style), f"{value:.0%}")
+    feeling = f"{it.sentiment}  valence {it.valence:+.2f}  arousal {it.arousal:+.2f}"
+    return Group(label, words, rows, Text(feeling, no_wrap=True, overflow="ellipsis"))
+
+
+def _bar(value: float, plain: bool) -> str:
+    value = min(1.0, max(0.0, value)) if np.isfinite(value) else 0.0
+    if plain:
+        return "#" * round(value * BAR)
+    eighths = round(value * BAR * 8)
+    return "█" * (eighths // 8) + ("", "▏", "▎", "▍", "▌", "▋", "▊", "▉")[eighths % 8]
+
+
+def _reasons(state: ViewState) -> RenderableType:
+    it = state.latest
+    if it is None:
+        return Text("each sense, what it says, its weight", style="dim")
+    senses = Table.grid(padding=(0, 1), expand=True)
+    senses.add_column(width=5)
+    senses.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    senses.add_column(justify="right", width=6)
+    senses.add_row(*(Text(word, style="dim") for word in ("sense", "says", "weight")))
+    for modality in Modality:
+        found = next((m for m in it.modalities if m.modality == modality), None)
+        if found is not None and found.probabilities is not None:
+            top = _top(found.probabilities)
+            senses.add_row(modality.value, Text(top, style=COLOURS.get(top.split()[0], "")), f"{found.weight:.0%}")
+        else:
+            senses.add_row(modality.value, Text(printable(found.reason) if found else "-", style="dim"), "-")
+    times = Table.grid(padding=(0, 1), expand=True)
+    times.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    times.add_column(justify="right")
+    stages = {name: spent for name, spent in it.latency_ms.items() if name != "since_end"}  # it is said below
+    slowest = sorted(stages.items(), key=lambda item: -item[1])[: STAGES - 1]
+    times.add_row(Text("stage", style="dim"), Text("ms", style="dim"))
+    for stage, spent in ((s, ms) for s, ms in stages.items() if (s, ms) in slowest):
+        times.add_row(printable(stage), f"{spent:.0f}")
+    if not np.isnan(state.after_s):
+        times.add_row(Text("after end of speech", style="bold"), Text(f"{state.after_s * 1000:.0f}", style="bold"))
+    return Group(senses, times)
+
+
+def _dialogue(state: ViewState) -> RenderableType:
+    rows = Table.grid(padding=(0, 1), expand=True)
+    rows.add_column(width=3, justify="right")
+    rows.add_column(width=10, no_wrap=True, overflow="ellipsis")
+    rows.add_column(width=13, no_wrap=True)
+    rows.add_column(ratio=1, no_wrap=True, overflow="ellipsis")
+    for it in state.finals[-TURNS:]:
+        label = Text(f"{it.emotion} {it.confidence:.0%}", style=COLOURS.get(it.emotion, ""))
+        rows.add_row(str(it.turn), who(it), label, Text(printable(it.transcript)))
+    return rows
+
+
+def _foot(state: ViewState) -> RenderableType:
+    if state.troubles:
+        name, trouble = next(iter(state.troubles.items()))
+        return Text(f"{name}: {printable(trouble)}", style="bold red", no_wrap=True, overflow="ellipsis")
+    return Text("Ctrl-C ends it", style="dim")
