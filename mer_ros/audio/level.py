@@ -17,13 +17,13 @@ def frame_power(frame: NDArray[np.int16]) -> float:
 
 
 class NoiseFloor:
-    """Running power of the frames without speech: falls within 0.1 s, rises within 2 s.
+    """Running power of the frames without speech: falls within 0.3 s, rises within 1 s.
 
     Rising slowly keeps out the first and last weak sounds of speech that a detector calls silence.
     """
 
-    FALL_S = 0.1
-    RISE_S = 2.0
+    FALL_S = 0.3
+    RISE_S = 1.0
 
     def __init__(self, frame_s: float) -> None:
         self._fall = 1 - math.exp(-frame_s / self.FALL_S)

@@ -45,7 +45,7 @@ class UtteranceSegmenter:
     """Blocks in, utterances out: STARTED, then ONGOING, then ENDED, each utterance exactly one STARTED and ENDED.
 
     What STARTED and ONGOING sent, joined, is always the beginning of what ENDED sends.
-    counts: utterances, too_short (dropped before STARTED), cut (at the longest length), gaps (ended by one).
+    counts: utterances, too_short (dropped before STARTED), cut (at the longest length), ended_by_gap.
     """
 
     def __init__(self, vad: VoiceActivity, options: SegmenterOptions | None = None) -> None:
@@ -187,7 +187,8 @@ class UtteranceSegmenter:
         if not now.id:
             self.counts["too_short"] += 1
             return []
-        self.counts["gaps"] += reason == "gap"
+        if reason == "gap":
+            self.counts["ended_by_gap"] += 1
         event = self._utterance(now, SpeechState.ENDED, now.start, end, reason)
         self._floor, self._floor_ns = end, event.end_ns
         return [event]

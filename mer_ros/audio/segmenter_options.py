@@ -11,7 +11,7 @@ from mer_ros.utterance import SAMPLE_RATE
 
 @dataclass(frozen=True)
 class SegmenterOptions:
-    """When an utterance begins and ends.
+    """When an utterance begins and ends. The defaults were chosen on acted speech, clean and in noise at 10 dB.
 
     speech_probability: a frame this probable is speech. keep_probability: once somebody speaks, a frame this
     probable still is. onset_window_ms, onset_speech_ms: an utterance begins when so much of the last so much is
@@ -23,10 +23,10 @@ class SegmenterOptions:
     last cut_search_ms come with its end only.
     """
 
-    speech_probability: float = 0.5
-    keep_probability: float = 0.35
+    speech_probability: float = 0.3
+    keep_probability: float = 0.15
     onset_window_ms: float = 300.0
-    onset_speech_ms: float = 120.0
+    onset_speech_ms: float = 90.0
     pre_roll_ms: float = 200.0
     hang_over_ms: float = 600.0
     hang_over_share: float = 0.1

@@ -72,6 +72,7 @@ class SileroVad:
             raise ModelError(f"no Silero VAD model at {path}: give the path of silero_vad.onnx")
         try:
             import onnxruntime
+            from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
         except ImportError as error:
             raise MissingDependencyError("onnxruntime is not installed: pip install onnxruntime") from error
         options = onnxruntime.SessionOptions()
@@ -79,7 +80,12 @@ class SileroVad:
         options.log_severity_level = 3
         try:
             self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except (RuntimeError, ValueError) as error:  # what onnxruntime raises derives from these
+        except (
+            ort_errors.Fail,
+            ort_errors.InvalidProtobuf,
+            ort_errors.InvalidGraph,
+            ort_errors.InvalidArgument,
+        ) as error:
             raise ModelError(f"{path} is not an ONNX model that opens ({error}): give silero_vad.onnx") from error
         names = {value.name for value in self._session.get_inputs()}
         if names != {"input", "state", "sr"}:

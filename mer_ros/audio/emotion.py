@@ -1,0 +1,105 @@
+"""What a voice says of an emotion: the features of an utterance through a model, with a quality beside it."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mer_ros.audio.features import feature_matrix
+from mer_ros.emotion import EMOTIONS, Modality, ModalityEstimate
+from mer_ros.errors import InputError, ModelError, OptionError
+from mer_ros.utterance import SAMPLE_RATE, SpeechState, Utterance
+
+_CLIPPED = 32_760  # at this magnitude a sample counts as clipped
+
+
+class SpeechModel(Protocol):
+    """What is needed of a loaded model: its entry's name, and features float32 [1, 100, 34] to probabilities."""
+
+    @property
+    def entry(self) -> Any:
+        """The manifest's entry; `name` is read."""
+
+    def run(self, **arrays: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        """Takes `features`, gives `probabilities` [1, 7]."""
+
+
+@dataclass(frozen=True)
+class AudioEmotionOptions:
+    """When an utterance is not worth a guess.
+
+    shortest_ms: a shorter one gives no estimate. least_peak: one whose samples deviate from their mean by less than
+    this, of 32768, is silent and gives none.
+    """
+
+    shortest_ms: float = 300.0
+    least_peak: float = 16.0
+
+    def __post_init__(self) -> None:
+        for name in ("shortest_ms", "least_peak"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value >= 0):
+                raise OptionError(f"{name} is {value}: give a number, 0 or more")
+
+
+class AudioEmotion:
+    """Ended utterances in, estimates out."""
+
+    def __init__(self, model: SpeechModel, options: AudioEmotionOptions | None = None) -> None:
+        self.options = options or AudioEmotionOptions()
+        self._model = model
+
+    def estimate(self, utterance: Utterance) -> ModalityEstimate:
+        """Of an ENDED utterance; not available, with the reason, when it is too short or silent.
+
+        Raises InputError for an utterance that goes on, ModelError when the model does not keep its contract.
+        """
+        if utterance.state is not SpeechState.ENDED:
+            raise InputError(f"utterance {utterance.id} goes on: the voice is judged when it has ended")
+        begun = time.perf_counter()
+        name = self._model.entry.name
+        reason = self._why_not(utterance.samples)
+        if reason:
+            return ModalityEstimate(Modality.AUDIO, reason=reason, model=name)
+        output = self._model.run(features=feature_matrix(utterance.samples)[None])
+        probabilities = np.asarray(output["probabilities"])
+        if probabilities.shape != (1, len(EMOTIONS)):
+            raise ModelError(f"model {name} gave probabilities {probabilities.shape}, not (1, 7): check its export")
+        return ModalityEstimate(
+            Modality.AUDIO,
+            probabilities[0],
+            quality=voice_quality(utterance),
+            model=name,
+            latency_ms=1e3 * (time.perf_counter() - begun),
+        )
+
+    def _why_not(self, samples: NDArray[np.int16]) -> str:
+        length_ms = 1e3 * len(samples) / SAMPLE_RATE
+        if not len(samples) or length_ms < self.options.shortest_ms:
+            return f"voice too short: {length_ms:.0f} ms of {self.options.shortest_ms:.0f}"
+        peak = float(np.abs(samples - samples.mean()).max())
+        if peak < self.options.least_peak:
+            return f"voice silent: peak {peak:.0f} of {self.options.least_peak:.0f}"
+        return ""
+
+
+def voice_quality(utterance: Utterance) -> float:
+    """0..1, the product of four shares, each a judgement rather than a measurement.
+
+    They are: the signal-to-noise ratio over 20 dB, within 0.1..1 (0.5 when unknown); the duration over 1.5 s, up
+    to 1; one
+    less ten times the share of clipped samples, at least 0.3; and the share of samples that were not lost.
+    """
+    count = len(utterance.samples)
+    if not count:
+        return 0.0
+    snr = 0.5 if math.isnan(utterance.snr_db) else min(max(utterance.snr_db / 20, 0.1), 1.0)
+    duration = min(count / SAMPLE_RATE / 1.5, 1.0)
+    clipped = float(np.mean(np.abs(utterance.samples.astype(np.int32)) >= _CLIPPED))
+    kept = 1 - min(utterance.lost_samples / count, 1.0)
+    return snr * duration * max(1 - 10 * clipped, 0.3) * kept
