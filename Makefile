@@ -1,0 +1,63 @@
+# Two commands to know: `make demo` and `make test`. Each sets up all it needs first; `make help` lists the rest.
+
+PYTHON ?= python3
+ROS ?= auto
+VENV ?= .venv
+DATA ?= ../shared/data
+PYTEST_ARGS ?=
+DEMO_ARGS ?=
+
+BIN := $(VENV)/bin
+SETUP = $(PYTHON) scripts/setup_venv.py --venv "$(VENV)" --ros "$(ROS)"
+
+# With an installed ROS 2 sourced, what is built into the virtual environment must be found beside it.
+# (The ROS 2 wheels need none of this.)
+ifneq ($(AMENT_PREFIX_PATH),)
+export AMENT_PREFIX_PATH := $(abspath .)/$(VENV):$(AMENT_PREFIX_PATH)
+export LD_LIBRARY_PATH := $(abspath .)/$(VENV)/lib:$(LD_LIBRARY_PATH)
+endif
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev demo test lint colcon marks bench clean python
+
+help:  ## Show this list
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@echo
+	@echo "  Variables: PYTHON=$(PYTHON)  ROS=$(ROS) (auto, jazzy, kilted, system)  DATA=$(DATA)"
+	@echo "             DEMO_ARGS, PYTEST_ARGS (for instance PYTEST_ARGS='-k fusion')"
+
+setup: python  ## Make the virtual environment with everything the package needs
+	@$(SETUP)
+
+setup-dev: python
+	@$(SETUP) --with dev --with train
+
+demo: setup  ## Set up, then see emotions arrive on /emotion from a sample dialogue
+	@"$(BIN)/mer" demo $(DEMO_ARGS)
+
+test: setup-dev  ## Set up, then run all tests
+	@"$(BIN)/python" -m pytest $(PYTEST_ARGS)
+
+lint: setup-dev  ## Set up, then check style and types (ruff, mypy)
+	@"$(BIN)/ruff" check .
+	@"$(BIN)/ruff" format --check .
+	@"$(BIN)/mypy"
+
+colcon: setup-dev  ## Set up, then build both packages with colcon and load what it installed
+	@. "$(abspath .)/$(VENV)/setup.sh" && colcon build
+	@. "$(abspath .)/$(VENV)/setup.sh" && . install/setup.sh && python -c "import mer_msgs.msg, mer_ros; \
+		print('mer_msgs and mer_ros come from', mer_ros.__file__.split('/lib/')[0])" && ls install/mer_ros/lib/mer_ros
+
+marks: setup  ## Score every model on the corpora in DATA
+	@"$(BIN)/mer" evaluate all --data "$(DATA)"
+
+bench: setup-dev  ## Run every benchmark
+	@for script in benchmarks/bench_*.py; do echo "== $$script"; "$(BIN)/python" "$$script" || exit 1; done
+
+clean:  ## Remove everything that was built, the virtual environment too
+	rm -rf "$(VENV)" build install log runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+python:
+	@command -v "$(PYTHON)" > /dev/null || \
+		{ echo "There is no $(PYTHON) on this machine: install Python 3.10 to 3.13, or name it: make PYTHON=/path/to/python3" >&2; exit 2; }

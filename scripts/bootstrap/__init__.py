@@ -1,0 +1,1 @@
+"""The steps of scripts/setup_venv.py."""
