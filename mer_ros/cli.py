@@ -8,6 +8,7 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from mer_ros import __version__
@@ -22,6 +23,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "train": ("mer_ros.training.cli", "add_train_parser", "train a model from a corpus"),
     "export": ("mer_ros.training.cli", "add_export_parser", "turn a trained model into an ONNX file with its card"),
 }
+
+NEED_MODELS = ("models", "evaluate")  # their parsers are told where the models lie
 
 EPILOG = """examples:
   mer demo                          a sample dialogue through the whole graph, with a live view
@@ -92,10 +95,21 @@ def _parser(command: str | None) -> argparse.ArgumentParser:
     subparsers: Any = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command")
     for name, (module, function, text) in COMMANDS.items():
         if name == command:
-            getattr(importlib.import_module(module), function)(subparsers)
+            add = getattr(importlib.import_module(module), function)
+            add(subparsers, _models_dir()) if name in NEED_MODELS else add(subparsers)
         else:
             subparsers.add_parser(name, help=text)
     return parser
+
+
+def _models_dir() -> Path:
+    """Where the models lie, or would: what is missing is said when it is needed, not while parsing."""
+    from mer_ros import resources
+
+    try:
+        return resources.models_dir()
+    except resources.ResourceError:
+        return Path(__file__).resolve().parents[1] / "models"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ import argparse
 import os
 import shutil
 import statistics
+import sys
 import tempfile
 import time
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from rich.console import Console
 from rich.live import Live
 
+from mer_ros import resources
 from mer_ros.errors import InputError, OptionError
 from mer_ros.graph import GraphSettings, describe
 from mer_ros.run import GraphProcesses, Interrupted, check_ros
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from mer_ros.nodes.watcher import WatcherNode
 
 START_S = 120.0  # a slow machine loads models from a slow disk
+TROUBLE_S = 10.0  # a node that complains for so long while the graph starts will not come up
 GRACE_S = 20.0  # after the file's end, for utterances that have no emotion yet
 SETTLE_S = 1.5  # after the file's end, for an utterance that nobody has told of yet
 MANY_RESTARTS = 3
@@ -61,6 +64,8 @@ def private_network(environment: Any = os.environ) -> None:
 def run_demo(options: DemoOptions) -> int:
     """Show the demo; return 0 when final emotions came, else 1."""
     check_ros()
+    if not options.settings.models:
+        resources.models_dir()  # says now, not a minute later in a log, that there are none
     private_network()
     log_dir = options.log_dir or Path(tempfile.mkdtemp(prefix="mer-demo-"))
     log_dir.mkdir(parents=True, exist_ok=True)
@@ -154,7 +159,7 @@ def _loop(
     interrupted: Interrupted,
     options: DemoOptions,
 ) -> str:
-    begin = time.monotonic()
+    begin = troubled_at = time.monotonic()
     over_at: float | None = None  # when the file came to its end
     came_up = False
     while not interrupted:
@@ -174,6 +179,10 @@ def _loop(
         restless = [name for name, times in processes.restarts.items() if times >= MANY_RESTARTS]
         if restless:
             return f"{restless[0]} keeps ending: {_last_words(processes.log_dir, restless[0])}"
+        if watcher.all_active or not show.state.troubles:
+            troubled_at = now
+        if not came_up and now - troubled_at > TROUBLE_S:
+            return "; ".join(f"{name}: {text}" for name, text in show.state.troubles.items())
         if not came_up and now - begin > START_S:
             waiting = ", ".join(f"{name} is {label}" for name, label in show.state.nodes.items() if label != "active")
             return f"the graph did not come up within {START_S:.0f} s: {waiting or 'no node answers'}"
@@ -196,11 +205,12 @@ def _report(state: ViewState, problem: str, log_dir: Path) -> bool:
         middle = statistics.median(after for after in state.waits_s)
         print(f"{finals} of {utterances} utterances got their emotion, {middle:.2f} s after their end (median)")
     if problem:
-        print(f"error: {problem}; the logs are in {log_dir}")
+        print(f"error: {problem}; the logs are in {log_dir}", file=sys.stderr)
     elif not finals:
         troubles = "; ".join(f"{name}: {text}" for name, text in state.troubles.items())
         heard = f"{utterances} utterances were heard" if utterances else "no speech was heard"
-        print(f"error: no emotion came, {heard}{'; ' + troubles if troubles else ''}; the logs are in {log_dir}")
+        why = f"; {troubles}" if troubles else ""
+        print(f"error: no emotion came, {heard}{why}; the logs are in {log_dir}", file=sys.stderr)
     elif finals < utterances:
         print(f"the logs are in {log_dir}")
     return finals > 0 and not problem

@@ -77,7 +77,8 @@ def starting(nodes: dict[str, str]) -> str:
     """One line on how far the graph has come up."""
     if not nodes:
         return "starting the nodes ..."
-    return "starting: " + ", ".join(f"{name} {label}" for name, label in nodes.items())
+    told = {"unknown": "waits"}
+    return "starting: " + ", ".join(f"{name} {told.get(label, label)}" for name, label in nodes.items())
 
 
 def line(estimate: EmotionEstimate, after_s: float) -> str:
