@@ -27,9 +27,7 @@ class CenterFaceDetector:
 
     name = "centerface"
 
-    def __init__(
-        self, model_path: Path | None = None, *, min_score: float = 0.5, width_px: int = 320
-    ) -> None:
+    def __init__(self, model_path: Path | None = None, *, min_score: float = 0.5, width_px: int = 320) -> None:
         """Load the network. Raises MissingDependencyError without a file, ModelError for a wrong one."""
         self.min_score = min_score
         self.width_px = width_px
@@ -71,7 +69,8 @@ class CenterFaceDetector:
         edges = np.stack([left, top, left + box_width, top + box_height], axis=-1) / scale
         found = []
         for n, (row, column) in enumerate(zip(rows, columns, strict=True)):
-            box = clip_box(*edges[n].tolist(), shape)
+            x0, y0, x1, y1 = edges[n].tolist()
+            box = clip_box(x0, y0, x1, y1, shape)
             if box is not None:
                 found.append(Detection(box, float(heat[row, column]), points[n]))
         return suppress(found, MAX_IOU)

@@ -54,7 +54,7 @@ def crop_face(
     inner = image[max(0, top) : max(0, top + size), max(0, left) : max(0, left + size)]
     beyond = (max(0, -top), max(0, top + size - height), max(0, -left), max(0, left + size - width))
     if any(beyond):
-        inner = cv2.copyMakeBorder(inner, *beyond, cv2.BORDER_REPLICATE)
+        inner = np.asarray(cv2.copyMakeBorder(inner, *beyond, cv2.BORDER_REPLICATE), np.uint8)
     return _resize(inner, FACE_PX, FACE_PX)
 
 
@@ -103,8 +103,8 @@ def _tilt_deg(landmarks: NDArray[np.floating] | None) -> float:
 def _turned(image: Image, middle_x: float, middle_y: float, side: float, tilt_deg: float) -> Image:
     # Twice the final size first, then down by area: close to an area filter for faces up to 400 px.
     size = 2 * FACE_PX
-    turn = cv2.getRotationMatrix2D((middle_x, middle_y), tilt_deg, size / side)
-    turn[:, 2] += size / 2 - np.array([middle_x, middle_y])
+    turn = np.asarray(cv2.getRotationMatrix2D((middle_x, middle_y), tilt_deg, size / side), np.float64)
+    turn[:, 2] += np.array([size / 2 - middle_x, size / 2 - middle_y])
     large = cv2.warpAffine(image, turn, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return _resize(np.asarray(large, np.uint8), FACE_PX, FACE_PX)
 

@@ -42,9 +42,7 @@ class DlibHogDetector:
             middle_x = (square.left() + square.right() + 1) / 2 / scale
             middle_y = (square.top() + square.bottom() + 1) / 2 / scale - SHIFT_UP * side
             half_x, half_y = WIDTH_RATIO * side / 2, HEIGHT_RATIO * side / 2
-            box = clip_box(
-                middle_x - half_x, middle_y - half_y, middle_x + half_x, middle_y + half_y, image.shape
-            )
+            box = clip_box(middle_x - half_x, middle_y - half_y, middle_x + half_x, middle_y + half_y, image.shape)
             if box is not None:
                 found.append(Detection(box, 1.0 / (1.0 + math.exp(-2.0 * margin))))
         return sorted(found, key=lambda d: -d.score)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -26,6 +27,14 @@ class Motion:
     dx: float
     dy: float
     scale: float
+
+
+def _lucas_kanade(before: Image, after: Image, points: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    none: Any = None  # OpenCV's type hints do not know that the guess may be absent
+    ends, found, _ = cv2.calcOpticalFlowPyrLK(
+        before, after, points, none, winSize=(PATCH_PX, PATCH_PX), maxLevel=LEVELS
+    )
+    return ends, found
 
 
 class MedianFlow:
@@ -59,16 +68,13 @@ class MedianFlow:
             return []
         return self._follow(before, self.grey, np.stack(boxes) * self.scale)
 
-    def _follow(
-        self, before: Image, after: Image, boxes: NDArray[np.float64]
-    ) -> list[Motion | None]:
+    def _follow(self, before: Image, after: Image, boxes: NDArray[np.float64]) -> list[Motion | None]:
         steps = (np.arange(GRID) + 0.5) / GRID - 0.5
         grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2) * 0.8
         points = (boxes[:, None, :2] + grid[None] * boxes[:, None, 2:]).astype(np.float32)
         start = np.ascontiguousarray(points.reshape(-1, 1, 2))
-        window = {"winSize": (PATCH_PX, PATCH_PX), "maxLevel": LEVELS}
-        there, found, _ = cv2.calcOpticalFlowPyrLK(before, after, start, None, **window)
-        back, returned, _ = cv2.calcOpticalFlowPyrLK(after, before, there, None, **window)
+        there, found = _lucas_kanade(before, after, start)
+        back, returned = _lucas_kanade(after, before, there)
         missed = np.linalg.norm(back - start, axis=-1).reshape(len(boxes), -1)
         ok = ((found & returned) != 0).reshape(len(boxes), -1)
         ends = there.reshape(len(boxes), -1, 2)

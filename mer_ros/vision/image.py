@@ -55,9 +55,7 @@ ENCODINGS = (*_PACKED, *_YUV422, *_YUV420, *(name + bits for name in _BAYER for 
 COMPRESSED_FORMATS = ("jpeg", "png")
 
 
-def decode_image(
-    data: Any, encoding: str, width: int, height: int, step: int, is_bigendian: bool = False
-) -> Image:
+def decode_image(data: Any, encoding: str, width: int, height: int, step: int, is_bigendian: bool = False) -> Image:
     """Convert a raw image to RGB, uint8 [height, width, 3].
 
     data: bytes or any buffer of step * height bytes (the last row's padding may be absent; nv12 and nv21 have
@@ -76,8 +74,7 @@ def decode_image(
     full, least = step * rows, step * (rows - 1) + row_bytes
     if not least <= buffer.size <= full:
         raise InputError(
-            f"image holds {buffer.size} bytes: {rows} rows of {step} bytes are {full} "
-            f"({encoding}, {width} x {height})"
+            f"image holds {buffer.size} bytes: {rows} rows of {step} bytes are {full} ({encoding}, {width} x {height})"
         )
     lines = np.lib.stride_tricks.as_strided(buffer, (rows, row_bytes), (step, 1), writeable=False)
     return decoder(lines)
@@ -92,9 +89,7 @@ def decode_compressed(data: Any, format: str = "") -> Image:
     """
     buffer = _as_bytes(data)
     if not 0 < buffer.size <= MAX_COMPRESSED_BYTES:
-        raise InputError(
-            f"compressed image holds {buffer.size} bytes: give 1 to {MAX_COMPRESSED_BYTES}, JPEG or PNG"
-        )
+        raise InputError(f"compressed image holds {buffer.size} bytes: give 1 to {MAX_COMPRESSED_BYTES}, JPEG or PNG")
     content = buffer.tobytes()
     if content.startswith(b"\xff\xd8"):
         width, height = _jpeg_size(content)
@@ -185,9 +180,7 @@ def _as_bytes(data: Any) -> Image:
     except (TypeError, ValueError, BufferError) as error:
         if isinstance(data, bytes | bytearray | memoryview) and not len(data):
             return np.empty(0, np.uint8)
-        raise InputError(
-            f"image data is a {type(data).__name__}: give bytes or another contiguous buffer"
-        ) from error
+        raise InputError(f"image data is a {type(data).__name__}: give bytes or another contiguous buffer") from error
 
 
 def _jpeg_size(content: bytes) -> tuple[int, int]:

@@ -46,9 +46,7 @@ class TrackerOptions:
         if not 1 <= self.max_tracks <= 100:
             raise OptionError(f"max_tracks is {self.max_tracks}: give 1 to 100")
         if self.coast_ms > self.lost_after_ms:
-            raise OptionError(
-                f"coast_ms is {self.coast_ms}: give at most lost_after_ms, {self.lost_after_ms}"
-            )
+            raise OptionError(f"coast_ms is {self.coast_ms}: give at most lost_after_ms, {self.lost_after_ms}")
 
 
 @dataclass(frozen=True)
@@ -121,10 +119,10 @@ class FaceTracker:
         moves = self._flow.push(frame.image, [track.place for track in self._tracks])
         for track, move in zip(self._tracks, moves, strict=True):
             self._advance(track, move, now)
+        self._forget(now)
         if self._detected_ns is None or now - self._detected_ns >= self.options.detect_period_ms * MS:
             self._detected_ns = now
             self._detect(frame)
-        self._forget(now)
         return self._view()
 
     def _advance(self, track: _Track, move: Motion | None, now: int) -> None:
@@ -160,6 +158,10 @@ class FaceTracker:
         taken = self._assign(places, looks, frame.stamp_ns)
         for column, track in taken.items():
             self._confirm(track, found[column], places[column], looks[column], frame.stamp_ns)
+        for track in self._tracks:
+            # Unseen and under another face: its motion would be that of the face before it.
+            if not track.detected and any(_overlap(track.place, p.place) for p in taken.values()):
+                track.in_view = False
         self._others = []
         for column, detection in enumerate(found):
             if column in taken:
@@ -198,7 +200,7 @@ class FaceTracker:
                 distance = float(np.hypot(*(place[:2] - track.place[:2]))) / size
                 growth = abs(np.log(place[2] * place[3] / track.area())) / 2
                 if distance <= gate and growth <= 0.7:
-                    unlike = (1.0 - float(np.vdot(looks[column], track.look))) / 2
+                    unlike = 1.0 - float(np.vdot(looks[column], track.look))
                     cost[row, column] = distance + 0.5 * growth + unlike
         rows, columns = linear_sum_assignment(cost)
         return {
@@ -218,7 +220,10 @@ class FaceTracker:
         if not track.in_view:
             track.speed = np.zeros(2)
         track.place, track.score, track.landmarks = place, detection.score, detection.landmarks
-        track.look, track.detected_ns, track.moved_ns = look, now, now
+        # Slowly, so that a face half hidden by another does not take on its looks.
+        blend = 0.7 * track.look + 0.3 * look
+        track.look = (blend / max(float(np.linalg.norm(blend)), 1e-6)).astype(np.float32)
+        track.detected_ns = track.moved_ns = now
         track.in_view = track.detected = True
 
     def _make_room(self, area: float) -> bool:
@@ -261,6 +266,11 @@ class FaceTracker:
         small = cv2.resize(patch, (LOOK_PX, LOOK_PX), interpolation=cv2.INTER_AREA).astype(np.float32)
         small -= small.mean()
         return small / max(float(np.linalg.norm(small)), 1e-6)
+
+
+def _overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
+    """Whether two faces cover each other by a third or more of their sizes, along both axes."""
+    return bool((np.abs(a[:2] - b[:2]) < 0.67 * (a[2:] + b[2:]) / 2).all())
 
 
 def _place(box: Box) -> NDArray[np.float64]:

@@ -46,7 +46,7 @@ class YuNetDetector:
         self._net.setInputSize((small.shape[1], small.shape[0]))
         _, rows = self._net.detect(cv2.cvtColor(small, cv2.COLOR_RGB2BGR))
         found = []
-        for row in [] if rows is None else rows:
+        for row in np.empty((0, 15)) if rows is None else np.asarray(rows):
             left, top, width, height = (row[:4] / scale).tolist()
             box = clip_box(left, top, left + width, top + height, image.shape)
             if box is not None:

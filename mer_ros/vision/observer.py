@@ -1,0 +1,226 @@
+"""Frames and utterances in, visual windows out: who was seen while something was said."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from dataclasses import dataclass, field
+
+from mer_ros.errors import InputError, OptionError
+from mer_ros.utterance import FaceSample, Frame, SpeechState, Utterance, VisualWindow
+from mer_ros.vision.crops import MARGIN, UPRIGHT_DEG, context_crop, crop_face
+from mer_ros.vision.detector import FaceDetector, check_image
+from mer_ros.vision.timeline import MS, Timeline, Verdict
+from mer_ros.vision.tracker import FacesInFrame, FaceTracker, TrackerOptions
+from mer_ros.vision.window import FaceBuffer, SampledFrame, Span, prominent
+
+MAX_OPEN = 16  # utterances that have begun, and that wait for their last frame
+MAX_REMEMBERED = 256  # utterances that have had their final window
+
+
+@dataclass(frozen=True)
+class ObserverOptions:
+    """How faces are collected.
+
+    window_frames: at most so many samples a window. sample_period_ms: frames at least this far apart are
+    cropped. buffer_s: how long crops are kept, hence the longest utterance that is covered whole.
+    interim_period_ms: between interim windows; 0 for none. interim_span_ms: what one covers outside utterances.
+    deadline_ms: poll() gives an ended utterance its window when no frame has come for so long after its end.
+    max_rate_hz: frames above this rate are dropped; 0 for no limit. jump_ms: stamps further apart are a jump.
+    margin: side of the face crop / size of the box. upright_deg: heads tilted further are turned upright.
+    """
+
+    window_frames: int = 16
+    sample_period_ms: int = 100
+    buffer_s: float = 15.0
+    interim_period_ms: int = 500
+    interim_span_ms: int = 1_000
+    deadline_ms: int = 500
+    max_rate_hz: float = 0.0
+    jump_ms: int = 2_000
+    margin: float = MARGIN
+    upright_deg: float = UPRIGHT_DEG
+    tracker: TrackerOptions = field(default_factory=TrackerOptions)
+
+    def __post_init__(self) -> None:
+        limits = {
+            "window_frames": (1, 256),
+            "sample_period_ms": (10, 10_000),
+            "buffer_s": (1.0, 120.0),
+            "interim_period_ms": (0, 60_000),
+            "interim_span_ms": (100, 60_000),
+            "deadline_ms": (0, 60_000),
+            "max_rate_hz": (0.0, 1_000.0),
+            "jump_ms": (100, 600_000),
+            "margin": (0.5, 3.0),
+            "upright_deg": (0.0, 180.0),
+        }
+        for name, (least, most) in limits.items():
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise OptionError(f"{name} is {value}: give a number from {least} to {most}")
+
+
+class FaceObserver:
+    """Gives each utterance exactly one final window, and interim windows at a low rate.
+
+    Memory: buffer_s / sample_period_ms frames of 50 KB and 28 KB for each followed face; with the defaults
+    150 x (50 + 5 x 28) KB = 28 MB at most, and 12 MB with one face.
+    Windows depend on stamps alone, not on whether frame() or utterance() was called first, as long as
+    an utterance comes before its frames have left the buffer.
+    counts: frames, duplicate_frames, out_of_order_frames, stray_frames, rate_limited_frames, camera_gaps,
+    stamp_jumps, size_changes, utterances, duplicate_utterances, utterances_not_ended, windows, windows_without_face,
+    and those of the tracker.
+    """
+
+    def __init__(self, detector: FaceDetector, options: ObserverOptions | None = None) -> None:
+        self.options = options or ObserverOptions()
+        self.counts: Counter[str] = Counter()
+        self._tracker = FaceTracker(detector, self.options.tracker)
+        self._tracker.counts = self.counts
+        self._timeline = Timeline(self.options.jump_ms, self.options.max_rate_hz, self.counts)
+        buffer_ns = round(self.options.buffer_s * 1e9)
+        period_ns = self.options.sample_period_ms * MS
+        self._buffer = FaceBuffer(buffer_ns, buffer_ns // period_ns + 1)
+        self._open: OrderedDict[tuple[int, int], Span] = OrderedDict()
+        self._ended: OrderedDict[tuple[int, int], Span] = OrderedDict()
+        self._done: OrderedDict[tuple[int, int], None] = OrderedDict()
+        self._sampled_ns: int | None = None
+        self._interim_ns: int | None = None
+
+    def frame(self, frame: Frame) -> list[VisualWindow]:
+        """Take a camera frame; returns the windows that are due. Raises InputError for what is no image."""
+        check_image(frame.image)
+        if frame.stamp_ns < 0:
+            raise InputError(f"frame's stamp is {frame.stamp_ns} ns: give the time of the camera, 0 or later")
+        verdict = self._timeline.judge(frame.stamp_ns)
+        if verdict is Verdict.DROP:
+            return self._finish(self._timeline.last_ns)
+        windows = self._start_anew() if verdict is Verdict.BACK else []
+        if verdict is not Verdict.USE:
+            self._tracker.reset()
+        self._look(frame)
+        return [*windows, *self._finish(frame.stamp_ns), *self._interim(frame.stamp_ns)]
+
+    def utterance(self, utterance: Utterance) -> list[VisualWindow]:
+        """Take an utterance as it begins, goes on or ends; returns the final window when that can be cut."""
+        # Ids start anew when the microphone does, so the start is part of the key.
+        key = (utterance.id, utterance.start_ns)
+        if utterance.end_ns < utterance.start_ns:
+            raise InputError(
+                f"utterance {utterance.id} ends at {utterance.end_ns} ns, before its start, {utterance.start_ns} ns"
+            )
+        # The span alone is kept, not the samples.
+        span = Span(utterance.id, utterance.start_ns, utterance.end_ns, True)
+        if key in self._done or key in self._ended:
+            self.counts["duplicate_utterances"] += 1
+            return []
+        if utterance.state is not SpeechState.ENDED:
+            self._open[key] = span
+            while len(self._open) > MAX_OPEN:
+                self._open.popitem(last=False)
+                self.counts["utterances_not_ended"] += 1
+            return []
+        self.counts["utterances"] += 1
+        self._open.pop(key, None)
+        self._ended[key] = span
+        windows = self._finish(self._timeline.last_ns)
+        while len(self._ended) > MAX_OPEN:
+            windows.append(self._final(next(iter(self._ended))))
+        return windows
+
+    def poll(self, now_ns: int) -> list[VisualWindow]:
+        """Give ended utterances their window when the deadline for frames has passed. now_ns: the stamps' clock."""
+        return self._finish(now_ns - self.options.deadline_ms * MS)
+
+    def flush(self) -> list[VisualWindow]:
+        """Give all ended utterances their window now: no more frames will come."""
+        return [self._final(key) for key in list(self._ended)]
+
+    def _look(self, frame: Frame) -> None:
+        height, width = frame.image.shape[:2]
+        if self._buffer.image_size not in ((0, 0), (width, height)):
+            self.counts["size_changes"] += 1
+        self._buffer.see(frame.stamp_ns, width, height)
+        faces = self._tracker.update(frame)
+        due_ns = _due(self._sampled_ns, frame.stamp_ns, self.options.sample_period_ms * MS)
+        if due_ns is not None:
+            self._sampled_ns = due_ns
+            self._buffer.add(self._crop(frame, faces))
+
+    def _crop(self, frame: Frame, faces: FacesInFrame) -> SampledFrame:
+        if not faces.faces:
+            return SampledFrame(frame.stamp_ns, {})
+        context = context_crop(frame.image, faces.hidden)
+        margin, upright_deg = self.options.margin, self.options.upright_deg
+        return SampledFrame(
+            frame.stamp_ns,
+            {
+                face.id: FaceSample(
+                    frame.stamp_ns,
+                    face.box,
+                    face.score,
+                    face.detected,
+                    crop_face(frame.image, face.box, face.landmarks, margin=margin, upright_deg=upright_deg),
+                    context,
+                )
+                for face in faces.faces
+            },
+        )
+
+    def _start_anew(self) -> list[VisualWindow]:
+        """Time went back: what has ended gets its window from what there was, then all begins anew."""
+        windows = self.flush()
+        self.counts["utterances_not_ended"] += len(self._open)
+        self._open.clear()
+        self._done.clear()
+        self._buffer.clear()
+        self._sampled_ns = self._interim_ns = None
+        return windows
+
+    def _finish(self, seen_ns: int | None) -> list[VisualWindow]:
+        """The final windows of the utterances whose last frame has been seen."""
+        if seen_ns is None:
+            return []
+        due = [key for key, span in self._ended.items() if span.end_ns <= seen_ns]
+        return [self._final(key) for key in due]
+
+    def _final(self, key: tuple[int, int]) -> VisualWindow:
+        span = self._ended.pop(key)
+        self._done[key] = None
+        while len(self._done) > MAX_REMEMBERED:
+            self._done.popitem(last=False)
+        window = self._cut(span)
+        self.counts["windows"] += 1
+        self.counts["windows_without_face"] += not window.samples
+        return window
+
+    def _interim(self, now: int) -> list[VisualWindow]:
+        period_ns = self.options.interim_period_ms * MS
+        if not period_ns:
+            return []
+        due_ns = _due(self._interim_ns, now, period_ns)
+        if due_ns is None:
+            return []
+        self._interim_ns = due_ns
+        newest = self._buffer.newest()
+        track = prominent([newest]) if newest else 0
+        if not track:
+            return []
+        begun = [span for span in self._open.values() if span.start_ns <= now]
+        speaking = max(begun, key=lambda span: span.start_ns, default=None)
+        start = speaking.start_ns if speaking else now - self.options.interim_span_ms * MS
+        number = speaking.utterance_id if speaking else 0
+        return [self._cut(Span(number, start, now + 1, False), track)]
+
+    def _cut(self, span: Span, track: int | None = None) -> VisualWindow:
+        # A span shorter than the sampling may hold no sample: reach back for the one before.
+        reach_ns = 3 * self.options.sample_period_ms * MS
+        return self._buffer.cut(span, self.options.window_frames, reach_ns, track)
+
+
+def _due(last_ns: int | None, now_ns: int, period_ns: int) -> int | None:
+    """The tick that has come since last_ns, on a grid, so that the mean rate holds at any frame rate; or None."""
+    if last_ns is None:
+        return now_ns
+    ticks = (now_ns - last_ns) // period_ns
+    return last_ns + ticks * period_ns if ticks >= 1 else None
