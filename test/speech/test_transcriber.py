@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mer_ros.errors import OptionError
@@ -77,6 +77,7 @@ def test_partials_then_one_final():
     assert not transcriber.counts
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 3 * RATE), max_size=6), st.integers(1, 3 * RATE))
 def test_words_do_not_depend_on_the_cuts(cuts, length):
     samples = speech(length)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import csv
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mer_ros.errors import InputError, OptionError
@@ -57,6 +57,7 @@ def test_tokenize(text, wanted):
     assert tokenize(text) == wanted
 
 
+@settings(deadline=None)
 @given(st.text(max_size=200))
 def test_any_text_gives_clean_tokens(text):
     for token in tokenize(text):
@@ -65,6 +66,7 @@ def test_any_text_gives_clean_tokens(text):
         assert not any(c.isspace() or 0x7F <= ord(c) < 0xA0 for c in token)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=100))
 def test_cleaning_twice_changes_nothing(text):
     assert clean(clean(text)) == clean(text)

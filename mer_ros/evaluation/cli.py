@@ -1,0 +1,135 @@
+"""`mer evaluate`: how good the exported models are, on files that the user names."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from mer_ros.emotion import EMOTIONS
+from mer_ros.evaluation.datasets import read_clips, read_faces, read_lines
+from mer_ros.evaluation.run import (
+    Evaluation,
+    data_file,
+    evaluate_face,
+    evaluate_speech,
+    evaluate_text,
+    held_out_speakers,
+)
+from mer_ros.inference import Model, load_model
+from mer_ros.inference.providers import DEVICES
+
+BELOW_TARGET = 1
+
+
+@dataclass(frozen=True)
+class Target:
+    """The mark that a task's default model is held to on its validation split."""
+
+    score: str
+    least: float
+
+
+TARGETS = {
+    "text": Target("weighted_f1", 0.50),
+    "speech": Target("uar", 0.45),
+    "face": Target("accuracy", 0.60),
+}
+
+
+def add_evaluate_parser(subparsers: Any, default_models: Path) -> None:
+    """Adds `evaluate text|speech|face|all` to a command; each sets `handler(args) -> int`."""
+    parser = subparsers.add_parser(
+        "evaluate",
+        help="measure the exported models on labelled data",
+        description="Runs exported models on labelled data, through the code that runs live, and prints scores.",
+    )
+    tasks = parser.add_subparsers(title="what to evaluate", metavar="TASK", required=True)
+    helps = {
+        "text": "lines: a csv with columns Utterance and Emotion, as MELD's",
+        "speech": "clips: a csv with columns path (relative to it), emotion, speaker",
+        "face": "faces: an npz with images uint8 [n, 48, 48] and labels, as FER2013",
+        "all": "the default models on the splits that their manifest names, against the targets",
+    }
+    for task, text in helps.items():
+        sub = tasks.add_parser(task, help=text, description=f"{text[0].upper()}{text[1:]}.")
+        sub.set_defaults(handler=_all if task == "all" else _one, task=task)
+        what = "folder with meld/, fer2013/ and speech.csv" if task == "all" else text.split(": ")[1]
+        sub.add_argument("--data", type=Path, required=True, help=what, metavar="DIR" if task == "all" else "FILE")
+        sub.add_argument("--models", type=Path, default=default_models, help="folder (default: %(default)s)")
+        sub.add_argument("--device", default="auto", choices=DEVICES, help="where to run (default: %(default)s)")
+        sub.add_argument("--json", action="store_true", help="print the scores as one JSON object on the last line")
+        if task != "all":
+            sub.add_argument("--model", metavar="NAME", help="of the manifest (default: the task's default)")
+        if task == "speech":
+            sub.add_argument("--speakers", default="", help="only these, such as ravdess-15,ravdess-16")
+            sub.add_argument("--corpus", default="", help="only this one, such as ravdess")
+
+
+def _one(args: argparse.Namespace) -> int:
+    model = load_model(args.models, args.task, args.model, args.device)
+    speakers = [s for s in args.speakers.split(",") if s] if args.task == "speech" else []
+    result = _run(model, args.data, speakers, getattr(args, "corpus", ""))
+    _print(result)
+    if args.json:
+        print(json.dumps(result.as_mapping()))
+    return 0
+
+
+def _all(args: argparse.Namespace) -> int:
+    results = {}
+    table = Table("task", "model", "measured on", "n", "score", "reached", "target", "", "ms p50", "p95")
+    met = True
+    for task, target in TARGETS.items():
+        model = load_model(args.models, task, None, args.device)
+        speakers = held_out_speakers(model.entry) if task == "speech" else ()
+        result = results[task] = _run(model, data_file(args.data, task), speakers)
+        reached = getattr(result.scores, target.score)
+        met &= reached >= target.least
+        table.add_row(
+            task,
+            result.model,
+            str(model.entry.metrics["split"]),
+            str(result.scores.n),
+            target.score.replace("_", " "),
+            f"{reached:.3f}",
+            f"{target.least:.2f}",
+            "met" if reached >= target.least else "MISSED",
+            f"{result.ms_p50:.1f}",
+            f"{result.ms_p95:.1f}",
+        )
+    Console(markup=False).print(table)
+    if args.json:
+        print(json.dumps({task: result.as_mapping() for task, result in results.items()}))
+    return 0 if met else BELOW_TARGET
+
+
+def _run(model: Model, data: Path, speakers: Any = (), corpus: str = "") -> Evaluation:
+    runs: dict[str, Callable[[], Evaluation]] = {
+        "text": lambda: evaluate_text(model, read_lines(data)),
+        "speech": lambda: evaluate_speech(model, read_clips(data, speakers, corpus)),
+        "face": lambda: evaluate_face(model, read_faces(data)),
+    }
+    return runs[model.entry.task]()
+
+
+def _print(result: Evaluation) -> None:
+    scores = result.scores
+    console = Console(markup=False, highlight=False)
+    classes = Table("label", "precision", "recall", "F1", "support", *(f"as {name}" for name in EMOTIONS))
+    for row, (name, c) in zip(scores.confusion, scores.per_class.items(), strict=True):
+        numbers = (f"{c.precision:.3f}", f"{c.recall:.3f}", f"{c.f1:.3f}", str(c.support))
+        classes.add_row(name, *numbers, *map(str, row))
+    console.print(f"{result.model} on {result.provider}, {scores.n} examples, {result.unavailable} without estimate")
+    console.print(classes)
+    console.print(
+        f"accuracy {scores.accuracy:.4f}  weighted F1 {scores.weighted_f1:.4f}  macro F1 {scores.macro_f1:.4f}  "
+        f"UAR {scores.uar:.4f}  ECE {scores.ece:.4f}"
+    )
+    console.print(f"ms an example: {result.ms_p50:.2f} (median), {result.ms_p95:.2f} (95 %)")

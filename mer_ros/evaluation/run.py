@@ -1,0 +1,125 @@
+"""Runs exported models on labelled examples, through the same adapters that run live."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from mer_ros.audio.emotion import AudioEmotion
+from mer_ros.emotion import ModalityEstimate
+from mer_ros.errors import ModelError
+from mer_ros.evaluation.datasets import FACE_SIDE, Clips, Faces, Lines, read_sound
+from mer_ros.evaluation.scores import Scores, as_mapping, score
+from mer_ros.inference import Model, ModelEntry
+from mer_ros.text.emotion import TextEmotion
+from mer_ros.utterance import SAMPLE_RATE, Box, FaceSample, SpeechState, Utterance, VisualWindow
+from mer_ros.vision.emotion import FaceEmotion
+
+T = TypeVar("T")
+_CONTEXT_SHAPE = (112, 150, 3)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One model on one set of examples.
+
+    unavailable: for how many the adapter gave no estimate; they are scored as the model's training prior.
+    ms_p50, ms_p95: of one example through the adapter, features and model, in milliseconds.
+    """
+
+    model: str
+    task: str
+    provider: str
+    scores: Scores
+    unavailable: int
+    ms_p50: float
+    ms_p95: float
+
+    def as_mapping(self) -> dict[str, Any]:
+        """As JSON's own types."""
+        return {
+            "model": self.model,
+            "task": self.task,
+            "provider": self.provider,
+            **as_mapping(self.scores),
+            "unavailable": self.unavailable,
+            "ms_p50": self.ms_p50,
+            "ms_p95": self.ms_p95,
+        }
+
+
+def evaluate_text(model: Model, lines: Lines) -> Evaluation:
+    """Words alone, as a recogniser without confidence gives them."""
+    return _evaluate(model, lines.texts, lines.labels, TextEmotion(model).estimate)
+
+
+def evaluate_speech(model: Model, clips: Clips) -> Evaluation:
+    """Each clip as one utterance. Raises InputError for one that cannot be read."""
+    utterances = (_utterance(read_sound(path)) for path in clips.paths)
+    return _evaluate(model, utterances, clips.labels, AudioEmotion(model).estimate)
+
+
+def evaluate_face(model: Model, faces: Faces) -> Evaluation:
+    """Each image as a window of one frame that the face fills, so that its context is all hidden."""
+    return _evaluate(model, map(_window, faces.images), faces.labels, FaceEmotion(model).estimate)
+
+
+def held_out_speakers(entry: ModelEntry) -> tuple[str, ...]:
+    """The speakers that a speech model's scores were measured on.
+
+    They are the list `speakers` of the entry's metrics, or named in their `split` as corpus-number. Raises
+    ModelError when neither tells them.
+    """
+    speakers = entry.metrics.get("speakers") or re.findall(r"[a-z]+-\d+", entry.metrics["split"])
+    if not isinstance(speakers, list) or not speakers:
+        raise ModelError(
+            f"model {entry.name}: its metrics do not list the speakers that were held out; "
+            "add them as `speakers`, or name some with --speakers"
+        )
+    return tuple(map(str, speakers))
+
+
+def _evaluate(
+    model: Model, examples: Iterable[T], labels: NDArray[np.int64], estimate: Callable[[T], ModalityEstimate]
+) -> Evaluation:
+    rows = np.tile(np.asarray(model.entry.prior, np.float64), (len(labels), 1))
+    rows /= rows.sum(axis=1, keepdims=True)
+    times = np.zeros(len(labels))
+    unavailable = 0
+    for i, example in enumerate(tqdm(examples, model.entry.name, len(labels), disable=None, leave=False)):
+        started = time.perf_counter()
+        given = estimate(example)
+        times[i] = (time.perf_counter() - started) * 1e3
+        if given.probabilities is None:
+            unavailable += 1
+        else:
+            rows[i] = given.probabilities
+    p50, p95 = np.percentile(times, (50, 95))
+    entry = model.entry
+    return Evaluation(entry.name, entry.task, model.provider, score(labels, rows), unavailable, float(p50), float(p95))
+
+
+def _utterance(samples: NDArray[np.int16]) -> Utterance:
+    end_ns = len(samples) * 1_000_000_000 // SAMPLE_RATE
+    return Utterance(1, SpeechState.ENDED, 0, end_ns, samples, ended_by="stop")
+
+
+def _window(image: NDArray[np.uint8]) -> VisualWindow:
+    """Grey [48, 48] as a face of 96 by 96 pixels: each pixel twice, which loses and adds nothing."""
+    face = np.repeat(image.repeat(2, axis=0).repeat(2, axis=1)[..., None], 3, axis=2)
+    box = Box(0, 0, FACE_SIDE, FACE_SIDE)
+    sample = FaceSample(0, box, 1.0, True, face, np.zeros(_CONTEXT_SHAPE, np.uint8))
+    return VisualWindow(1, True, 0, 1, 1, (sample,), 1, 1, FACE_SIDE, FACE_SIDE)
+
+
+def data_file(folder: Path, task: str) -> Path:
+    """Where a task's validation data lies in a folder of corpora."""
+    return folder / {"text": "meld/dev_sent_emo.csv", "speech": "speech.csv", "face": "fer2013/validation.npz"}[task]

@@ -1,0 +1,110 @@
+"""Scores of class probabilities against labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mer_ros.emotion import EMOTIONS
+from mer_ros.errors import InputError
+
+ECE_BINS = 15
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Of one class. A precision or recall without any case is 0; support: how many examples are of it."""
+
+    precision: float
+    recall: float
+    f1: float
+    support: int
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of n examples. Means over classes (macro F1, UAR) are over those that have examples.
+
+    weighted_f1: mean of the classes' F1, by support. uar: unweighted average recall, that is balanced accuracy.
+    ece: expected calibration error, 15 equal bins of confidence (Guo et al., ICML 2017).
+    confusion: int [classes, classes]; the row is the label, the column what was predicted.
+    """
+
+    n: int
+    accuracy: float
+    weighted_f1: float
+    macro_f1: float
+    uar: float
+    ece: float
+    per_class: dict[str, ClassScores]
+    confusion: NDArray[np.int64]
+
+
+def score(labels: ArrayLike, probabilities: ArrayLike, names: Sequence[str] = EMOTIONS) -> Scores:
+    """Scores probabilities, float [n, classes] whose rows sum to one, against labels, int [n].
+
+    Raises InputError for shapes that do not fit, no examples, labels out of range, or rows that are no
+    probabilities.
+    """
+    truth = np.asarray(labels)
+    rows = np.asarray(probabilities, np.float64)
+    classes = len(names)
+    if truth.ndim != 1 or rows.shape != (len(truth), classes) or not len(truth):
+        raise InputError(
+            f"scores need labels [n] and probabilities [n, {classes}], n above 0; got {list(truth.shape)} and "
+            f"{list(rows.shape)}"
+        )
+    if truth.dtype.kind not in "iu" or truth.min() < 0 or truth.max() >= classes:
+        raise InputError(f"labels must be whole numbers from 0 to {classes - 1}; got {truth.dtype}, {truth.max()}")
+    if not np.isfinite(rows).all() or rows.min() < 0 or np.abs(rows.sum(axis=1) - 1).max() > 1e-3:
+        raise InputError("probabilities must be 0 or more and sum to 1 in each row; scale them first")
+    confusion = np.zeros((classes, classes), np.int64)
+    np.add.at(confusion, (truth, rows.argmax(axis=1)), 1)
+    right = np.diag(confusion).astype(np.float64)
+    support, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
+    precision = _share(right, predicted)
+    recall = _share(right, support)
+    f1 = _share(2 * right, support + predicted)
+    seen = support > 0
+    return Scores(
+        n=len(truth),
+        accuracy=float(right.sum() / len(truth)),
+        weighted_f1=float(f1 @ support / len(truth)),
+        macro_f1=float(f1[seen].mean()),
+        uar=float(recall[seen].mean()),
+        ece=calibration_error(rows.max(axis=1), rows.argmax(axis=1) == truth),
+        per_class={
+            name: ClassScores(float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
+            for i, name in enumerate(names)
+        },
+        confusion=confusion,
+    )
+
+
+def calibration_error(confidence: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = ECE_BINS) -> float:
+    """Mean distance between confidence and accuracy over bins ((i-1)/bins, i/bins], by their share of examples."""
+    index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    gap = np.bincount(index, correct.astype(np.float64) - confidence, bins)
+    return float(np.abs(gap).sum() / len(confidence))
+
+
+def as_mapping(scores: Scores) -> dict[str, Any]:
+    """The scores as JSON's own types."""
+    return {
+        "n": scores.n,
+        "accuracy": scores.accuracy,
+        "weighted_f1": scores.weighted_f1,
+        "macro_f1": scores.macro_f1,
+        "uar": scores.uar,
+        "ece": scores.ece,
+        "per_class": {name: vars(c) for name, c in scores.per_class.items()},
+        "confusion": scores.confusion.tolist(),
+    }
+
+
+def _share(part: NDArray[np.float64], whole: NDArray[np.integer]) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

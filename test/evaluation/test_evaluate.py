@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import wave
+
+import numpy as np
+import pytest
+from model_files import add_model
+
+from mer_ros.errors import InputError, ModelError
+from mer_ros.evaluation.cli import add_evaluate_parser
+from mer_ros.evaluation.run import held_out_speakers
+from mer_ros.inference import load_manifest
+
+
+@pytest.fixture
+def models(tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    add_model(folder, "text")
+    add_model(folder, "speech", metrics={"split": "made up", "n": 1, "speakers": ["made-2"]})
+    add_model(folder, "face")
+    return folder
+
+
+@pytest.fixture
+def corpora(tmp_path):
+    data = tmp_path / "data"
+    for name in ("meld", "fer2013", "made"):
+        (data / name).mkdir(parents=True)
+    (data / "meld" / "dev_sent_emo.csv").write_text(
+        "Utterance,Emotion\nso happy,joy\nsad,sadness\nangry!,anger\n...,neutral\nhappy,anger\n"
+    )
+    np.savez(
+        data / "fer2013" / "validation.npz",
+        images=np.stack([np.full((48, 48), v, np.uint8) for v in (0, 120, 250)]),
+        labels=np.array([0, 3, 3], np.uint8),
+    )
+    rng = np.random.default_rng(5)
+    rows = ["path,emotion,speaker"]
+    clips = [("joy", "made-1"), ("fear", "made-2"), ("joy", "made-2"), ("disgust", "made-2")]
+    for n, (emotion, speaker) in enumerate(clips):
+        with wave.open(str(data / "made" / f"{n}.wav"), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(16_000)
+            file.writeframes(rng.integers(-9000, 9000, 16_000).astype("<i2").tobytes())
+        rows.append(f"made/{n}.wav,{emotion},{speaker}")
+    (data / "speech.csv").write_text("\n".join(rows) + "\n")
+    return data
+
+
+@pytest.fixture
+def mer(models, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "200")
+
+    def run(*words):
+        parser = argparse.ArgumentParser()
+        add_evaluate_parser(parser.add_subparsers(required=True), models)
+        args = parser.parse_args(["evaluate", *map(str, words)])
+        return args.handler(args), capsys.readouterr().out
+
+    return run
+
+
+def last_json(out):
+    return json.loads(out.splitlines()[-1])
+
+
+def test_text(mer, corpora):
+    code, out = mer("text", "--data", corpora / "meld" / "dev_sent_emo.csv", "--json")
+    assert code == 0
+    result = last_json(out)
+    assert (result["n"], result["model"], result["provider"]) == (5, "tiny-text", "cpu")
+    # "..." has no words: it counts as the prior, whose first class is anger.
+    assert result["unavailable"] == 1
+    assert result["accuracy"] == pytest.approx(3 / 5)
+    assert result["per_class"]["joy"]["precision"] == pytest.approx(0.5)
+    assert {"weighted_f1", "uar", "ece"} <= set(result)
+    assert 0 < result["ms_p50"] <= result["ms_p95"]
+    assert "sadness" in out
+    assert "weighted F1" in out
+
+
+def test_face(mer, corpora):
+    result = last_json(mer("face", "--data", corpora / "fer2013" / "validation.npz", "--json")[1])
+    assert (result["n"], result["unavailable"]) == (3, 0)
+    assert result["per_class"]["joy"]["recall"] == 1
+
+
+def test_speech(mer, corpora):
+    path = corpora / "speech.csv"
+    assert last_json(mer("speech", "--data", path, "--json")[1])["n"] == 4
+    assert last_json(mer("speech", "--data", path, "--json", "--speakers", "made-2")[1])["n"] == 3
+    assert last_json(mer("speech", "--data", path, "--json", "--corpus", "made")[1])["n"] == 4
+    with pytest.raises(InputError, match="no speaker other-1"):
+        mer("speech", "--data", path, "--speakers", "other-1")
+
+
+def test_all(mer, corpora):
+    code, out = mer("all", "--data", corpora, "--json")
+    assert code == 1  # speech: a model that knows nothing
+    result = last_json(out)
+    assert list(result) == ["text", "speech", "face"]
+    assert result["speech"]["n"] == 3  # the speaker that its entry names
+    lines = out.splitlines()
+    assert any("face" in line and "met" in line for line in lines)
+    assert any("speech" in line and "MISSED" in line for line in lines)
+
+
+def test_without_json_there_is_a_table_alone(mer, corpora):
+    out = mer("text", "--data", corpora / "meld" / "dev_sent_emo.csv")[1]
+    assert "{" not in out
+
+
+def test_held_out_speakers(models):
+    add_model(models, "speech", name="named", default=False, metrics={"split": "ravdess-15, ravdess-16", "n": 9})
+    add_model(models, "speech", name="silent", default=False, metrics={"split": "some speakers", "n": 9})
+    entries = {e.name: e for e in load_manifest(models)}
+    assert held_out_speakers(entries["tiny-speech"]) == ("made-2",)
+    assert held_out_speakers(entries["named"]) == ("ravdess-15", "ravdess-16")
+    with pytest.raises(ModelError, match="do not list the speakers"):
+        held_out_speakers(entries["silent"])
+
+
+def test_no_torch_and_no_ros_are_imported():
+    code = (
+        "import sys, mer_ros.evaluation.cli, mer_ros.inference.cli, mer_ros.speech.transcriber, mer_ros.speech.outside;"
+        "print([m for m in sys.modules if m.split('.')[0] in ('torch', 'rclpy', 'onnx')])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
