@@ -42,7 +42,8 @@ class Setup:
         self.requirements = ROOT / "requirements"
         self.version = f"{sys.version_info.major}.{sys.version_info.minor}"
         self.system = ros == "system"
-        self.environ = wheels.with_bin(dict(os.environ) if self.system else wheels.clean(os.environ), prefix)
+        environ = dict(os.environ) if self.system else wheels.clean(os.environ)
+        self.environ = wheels.with_cache(wheels.with_bin(environ, prefix))
 
     # Keys: a step is done anew when its key, or that of a step it builds on, has changed.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -56,6 +57,18 @@ def clean(environ: Mapping[str, str]) -> dict[str, str]:
 def with_bin(environ: Mapping[str, str], prefix: Path) -> dict[str, str]:
     """The environment with the virtual environment's programs first."""
     return {**environ, "PATH": f"{prefix / 'bin'}:{environ.get('PATH', '/usr/bin:/bin')}"}
+
+
+def with_cache(environ: Mapping[str, str]) -> dict[str, str]:
+    """The environment, with pip's cache off where it cannot be written: pip does not get by without on its own."""
+    home = environ.get("XDG_CACHE_HOME") or Path(environ.get("HOME", "/")) / ".cache"
+    cache = Path(environ.get("PIP_CACHE_DIR") or Path(home) / "pip")
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=cache):
+            return dict(environ)
+    except OSError:
+        return {**environ, "PIP_NO_CACHE_DIR": "1"}
 
 
 def libraries(prefix: Path) -> list[Path]:
