@@ -2,7 +2,7 @@
 """Makes the virtual environment: Python packages, ROS 2 wheels where no ROS 2 is sourced, mer_msgs, mer_ros.
 
 Run by `make`; `python3 scripts/setup_venv.py --help` lists the options. Standard library only.
-This first file keeps to syntax that any Python 3 reads, because it is what tells an old one that it is too old.
+This first file keeps to what any Python reads, 2.7 too, because it is what tells an old one that it is too old.
 """
 
 import os
@@ -23,7 +23,8 @@ def other_python():
     for minor in (12, 11, 13, 10):
         name = "python3.%d" % minor  # noqa: UP031
         try:
-            said = subprocess.check_output([name, "-c", PROBE], stderr=subprocess.DEVNULL)
+            with open(os.devnull, "w") as nowhere:
+                said = subprocess.check_output([name, "-c", PROBE], stderr=nowhere)
         except (OSError, subprocess.CalledProcessError):  # absent, or a shim with nothing behind it
             continue
         if said.decode() == "3.%d" % minor:  # noqa: UP031
