@@ -19,9 +19,9 @@ from mer_ros.utterance import AudioChunk, Utterance
 class ListenerOptions:
     """Which detector, and the options of the stages.
 
-    vad: "silero" or "webrtc". Silero keeps quiet in noise, hum, clicks and music, where WebRTC hears endless speech,
-    and misses some one in a hundred sentences, mostly screamed; WebRTC misses none in a quiet room, at a tenth of the
-    cost. webrtc_aggressiveness: 0 to 3. webrtc_frame_ms: 10, 20 or 30.
+    vad: "silero" or "webrtc". On generated hum, clicks, chords and noise that swells, WebRTC hears speech nearly all
+    the time, Silero none; on steady noise and silence both stay quiet. Of acted sentences in quiet Silero misses
+    about one in a hundred, screamed ones, and WebRTC none, at a tenth of the cost. webrtc_aggressiveness: 0 to 3. webrtc_frame_ms: 10, 20 or 30.
     silero_file: path of its ONNX file; None takes the one in the installed `silero_vad` package.
     stream, segmenter: the options of these stages.
     """
