@@ -21,7 +21,8 @@ class ListenerOptions:
 
     vad: "silero" or "webrtc". On generated hum, clicks, chords and noise that swells, WebRTC hears speech nearly all
     the time, Silero none; on steady noise and silence both stay quiet. Of acted sentences in quiet Silero misses
-    about one in a hundred, screamed ones, and WebRTC none, at a tenth of the cost. webrtc_aggressiveness: 0 to 3. webrtc_frame_ms: 10, 20 or 30.
+    about one in a hundred, screamed ones, and WebRTC none, at a tenth of the cost.
+    webrtc_aggressiveness: 0 to 3. webrtc_frame_ms: 10, 20 or 30.
     silero_file: path of its ONNX file; None takes the one in the installed `silero_vad` package.
     stream, segmenter: the options of these stages.
     """
