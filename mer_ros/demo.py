@@ -106,6 +106,7 @@ class _Show:
     def update(self, watcher: WatcherNode) -> None:
         """Show what is new."""
         arrived, watcher.arrived = watcher.arrived, []
+        watcher.forget_stale()
         if self._live:
             if arrived or time.monotonic() - self._drawn > REDRAW_S:
                 self._draw()

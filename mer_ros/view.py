@@ -145,11 +145,11 @@ def _now(state: ViewState) -> RenderableType:
     text = Text("now  ", style="dim", no_wrap=True, overflow="ellipsis")
     text.append("speaking   " if state.speaking else "silence    ", style="bold" if state.speaking else "dim")
     if state.live is None:
-        return text.append("-", style="dim")
+        return text.append("listening" if state.speaking else "nobody in view", style="dim")
     face = f"face {state.live.face_id}" if state.live.face_id else "no face"
     text.append(f"{face}   ")
     text.append(f"{state.live.emotion} {state.live.confidence:.0%}", style=COLOURS.get(state.live.emotion, ""))
-    return text.append(" (so far)" if state.live.utterance_id else " (between utterances)", style="dim")
+    return text.append(" (so far)" if state.live.utterance_id else " (face alone)", style="dim")
 
 
 def _emotion(state: ViewState, plain_bars: bool) -> RenderableType:

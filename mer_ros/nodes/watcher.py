@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from typing import Any
 
@@ -17,6 +18,7 @@ from mer_ros.nodes.conversions.stamps import to_ns
 from mer_ros.nodes.health import ERROR
 from mer_ros.view import ViewState
 
+STALE_S = 2.0
 MANAGER = "lifecycle_manager"
 
 
@@ -72,6 +74,7 @@ class WatcherNode(Node):
         self.answered: set[int] = set()
         self.conditions: dict[str, str] = {}
         self.counts: Counter[str] = Counter()
+        self._live_at = 0.0
         self._listen(Emotion, "emotion", self._on_final, qos.emotions())
         self._listen(Emotion, "emotion/live", self._on_live, qos.interim())
         self._listen(UtteranceMessage, "utterance", self._on_utterance, qos.events())
@@ -88,6 +91,11 @@ class WatcherNode(Node):
         """Utterances that have begun and have no emotion yet."""
         return len(self.started - self.answered)
 
+    def forget_stale(self) -> None:
+        """An interim estimate that no other follows says nothing of the present."""
+        if time.monotonic() - self._live_at > STALE_S:
+            self.state.live = None
+
     def _listen(self, kind: Any, topic: str, callback: Any, profile: Any) -> None:
         self.create_subscription(kind, topic, callback, profile)
 
@@ -102,6 +110,7 @@ class WatcherNode(Node):
     def _on_live(self, message: Emotion) -> None:
         self.counts["live"] += 1
         self.state.live = estimate_of(message)
+        self._live_at = time.monotonic()
 
     def _on_utterance(self, message: UtteranceMessage) -> None:
         self.started.add(message.id)

@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 NOISE_SIGMA = 3.0  # grey levels, of a webcam indoors
-FACE_SHARE = 0.24  # of the frame's width that a face takes
+FACE_SHARE = 0.30  # of the frame's width that a face takes
 
 
 class SceneCamera:
     """Renders frames of one of several people, or of an empty room.
 
     pictures: uint8 [h, w, 3] each. faces: centre x, y and width of the face in each, in pixels.
+    seats: where each sits in the frame, 0 (left) to 1.
     size: (width, height) of the frames. Equal arguments give equal frames.
     """
 
@@ -23,10 +24,11 @@ class SceneCamera:
         self,
         pictures: Sequence[NDArray[np.uint8]],
         faces: Sequence[tuple[int, int, int]],
+        seats: Sequence[float],
         size: tuple[int, int],
         seed: int,
     ) -> None:
-        self._pictures, self._faces, self._size = pictures, faces, size
+        self._pictures, self._faces, self._seats, self._size = pictures, faces, seats, size
         rng = np.random.default_rng(seed)
         width, height = size
         noise = rng.normal(0, NOISE_SIGMA, (height + 64, width + 64, 1)).round().astype(np.int16)
@@ -52,7 +54,7 @@ class SceneCamera:
         # at the least so near that the picture fills the frame at every phase of the zoom
         near = max(width * FACE_SHARE / face, 1.07 * width / columns, 1.07 * height / rows)
         scale = near * (1 + 0.05 * np.sin(2 * np.pi * time_s / 11.0))
-        left = width * (0.5 + 0.02 * np.sin(2 * np.pi * time_s / 7.0)) - scale * x
+        left = width * (self._seats[person] + 0.02 * np.sin(2 * np.pi * time_s / 7.0)) - scale * x
         top = height * (0.45 + 0.02 * np.cos(2 * np.pi * time_s / 5.0)) - scale * y
         # never look past the picture's edge
         left = min(0.0, max(left, width - scale * columns))

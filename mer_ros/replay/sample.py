@@ -24,48 +24,47 @@ from mer_ros.replay.camera_motion import SceneCamera
 from mer_ros.utterance import SAMPLE_RATE, AudioChunk, Frame
 
 NS = 1_000_000_000
-PAUSE_S = 1.2  # longer than any hang-over, short enough to stay one dialogue
-EMPTY_S = (1.4, 1.8)  # nobody in view: before the first turn, and within the middle pause
-LINGER_S = 0.35  # the camera is on the speaker a little before the first word and after the last
+PAUSE_S = (1.4, 1.2, 1.2, 2.4, 1.2, 1.2)  # before each turn; the fourth long enough for an interim 'no face'
+LINGER_S = 0.4  # the camera is on the speaker a little before the first word and after the last
 TAIL_S = 2.0
 SPEECH_RMS = 0.07  # about -23 dBFS, as a close microphone gives
 ROOM_RMS = 0.0003  # about -70 dBFS: a quiet room, since digital silence is no real input
-SEARCH_S = 0.25  # how far a cut may move from where the words are known to end
+BREATH_S = 0.2  # between two sentences of a turn, where the readers make long pauses
+SEARCH_S = 0.12  # how far a cut may move from where the words are known to end
 
 
 @dataclass(frozen=True)
 class _Turn:
-    """One utterance: whose, and between which times of their recording the pauses around it lie."""
+    """One utterance: whose, and between which times of their recording the pauses around each sentence lie."""
 
     speaker: int
-    from_s: float
-    to_s: float
+    sentences: tuple[tuple[float, float], ...]
     words: str
 
 
 @dataclass(frozen=True)
 class _Speaker:
-    """A face and a voice. face: (x, y, width) in the picture, that the camera looks at."""
+    """A face and a voice. face: middle x, middle y and width in the picture. seat: where in the frame, 0..1."""
 
     package: str
     picture: str
     face: tuple[int, int, int]
+    seat: float
     recording: str
 
 
 SPEAKERS = (
-    _Speaker("matplotlib", "mpl-data/sample_data/grace_hopper.jpg", (270, 215, 205), "two_cities.wav"),
-    _Speaker("skimage", "data/astronaut.png", (223, 130, 110), "beckett.wav"),
+    _Speaker("matplotlib", "mpl-data/sample_data/grace_hopper.jpg", (270, 215, 150), 0.66, "two_cities.wav"),
+    _Speaker("skimage", "data/astronaut.png", (223, 130, 110), 0.31, "beckett.wav"),
 )
 TURNS = (
-    _Turn(0, 0.80, 4.80, "It was the best of times, it was the worst of times."),
-    _Turn(1, 0.03, 3.10, "Ever tried. Ever failed."),
-    _Turn(0, 17.10, 20.95, "It was the spring of hope, it was the winter of despair."),
-    _Turn(1, 3.25, 6.00, "No matter. Try again."),
-    _Turn(0, 20.95, 24.35, "We had everything before us, we had nothing before us."),
-    _Turn(1, 6.30, 9.60, "Fail again. Fail better."),
+    _Turn(0, ((0.80, 4.80),), "It was the best of times, it was the worst of times."),
+    _Turn(1, ((0.20, 1.33), (1.75, 2.75)), "Ever tried. Ever failed."),
+    _Turn(0, ((17.10, 20.95),), "It was the spring of hope, it was the winter of despair."),
+    _Turn(1, ((3.42, 4.20), (4.78, 5.60)), "No matter. Try again."),
+    _Turn(0, ((20.95, 24.35),), "We had everything before us, we had nothing before us."),
+    _Turn(1, ((6.55, 7.50), (8.10, 8.95)), "Fail again. Fail better."),
 )
-MIDDLE = 3  # the turn before which nobody is in view for a while
 
 
 class SampleDialogue:
@@ -85,7 +84,7 @@ class SampleDialogue:
         self._seed = seed
         voices = [_read_voice(_asset("moonshine_voice", f"assets/{s.recording}")) for s in SPEAKERS]
         pictures = [_read_picture(_asset(s.package, s.picture)) for s in SPEAKERS]
-        self._camera = SceneCamera(pictures, [s.face for s in SPEAKERS], size, seed)
+        self._camera = SceneCamera(pictures, [s.face for s in SPEAKERS], [s.seat for s in SPEAKERS], size, seed)
         self._sound, spans = _assemble(voices, np.random.default_rng(seed))
         self.utterances = tuple(
             (at * NS // SAMPLE_RATE, to * NS // SAMPLE_RATE, turn.words)
@@ -111,11 +110,8 @@ class SampleDialogue:
     def _in_view(self, time_ns: int) -> int | None:
         """Number of the speaker whom the camera shows; None when it shows the empty room."""
         linger_ns = int(LINGER_S * NS)
-        for number, (turn, (start_ns, end_ns, _)) in enumerate(zip(TURNS, self.utterances, strict=True)):
-            if time_ns < start_ns - linger_ns:
-                alone = number in (0, MIDDLE)
-                return None if alone else turn.speaker
-            if time_ns < end_ns + linger_ns:
+        for turn, (start_ns, end_ns, _) in zip(TURNS, self.utterances, strict=True):
+            if start_ns - linger_ns <= time_ns < end_ns + linger_ns:
                 return turn.speaker
         return None
 
@@ -158,12 +154,17 @@ def _quietest(voice: NDArray[np.float32], at_s: float) -> int:
 
 
 def _cut(voice: NDArray[np.float32], turn: _Turn) -> NDArray[np.float32]:
-    """The words of a turn at the level of speech, with 20 ms fades against clicks."""
-    speech = voice[_quietest(voice, turn.from_s) : _quietest(voice, turn.to_s)].copy()
-    speech *= SPEECH_RMS / np.sqrt(np.mean(speech.astype(np.float64) ** 2))
+    """The words of a turn at the level of speech, a breath between sentences, faded against clicks."""
+    breath = np.zeros(round(BREATH_S * SAMPLE_RATE), np.float32)
     fade = np.linspace(0, 1, SAMPLE_RATE // 50, dtype=np.float32)
-    speech[: len(fade)] *= fade
-    speech[-len(fade) :] *= fade[::-1]
+    parts: list[NDArray[np.float32]] = []
+    for from_s, to_s in turn.sentences:
+        sentence = voice[_quietest(voice, from_s) : _quietest(voice, to_s)].copy()
+        sentence[: len(fade)] *= fade
+        sentence[-len(fade) :] *= fade[::-1]
+        parts += [breath, sentence]
+    speech = np.concatenate(parts[1:])
+    speech *= SPEECH_RMS / np.sqrt(np.mean(speech.astype(np.float64) ** 2))
     return speech
 
 
@@ -174,8 +175,7 @@ def _assemble(
     cuts = [_cut(voices[turn.speaker], turn) for turn in TURNS]
     spans = []
     at = 0
-    for number, speech in enumerate(cuts):
-        pause_s = EMPTY_S[0] if number == 0 else EMPTY_S[1] if number == MIDDLE else PAUSE_S
+    for pause_s, speech in zip(PAUSE_S, cuts, strict=True):
         at += round(pause_s * SAMPLE_RATE)
         spans.append((at, at + len(speech)))
         at += len(speech)
