@@ -84,7 +84,7 @@ def _one(args: argparse.Namespace) -> int:
 
 def _all(args: argparse.Namespace) -> int:
     results = {}
-    table = Table("task", "model", "measured on", "n", "score", "reached", "target", "", "ms p50", "p95")
+    table = Table("task", "model", "measured on", "n", "score", "reached", "target", "", "ms p50", "p95", padding=0)
     met = True
     for task, target in TARGETS.items():
         model = load_model(args.models, task, None, args.device)
@@ -122,7 +122,9 @@ def _run(model: Model, data: Path, speakers: Any = (), corpus: str = "") -> Eval
 def _print(result: Evaluation) -> None:
     scores = result.scores
     console = Console(markup=False, highlight=False)
-    classes = Table("label", "precision", "recall", "F1", "support", *(f"as {name}" for name in EMOTIONS))
+    # Predictions are headed by their first letters, so that the table fits 80 columns.
+    short = (name[:3] for name in EMOTIONS)
+    classes = Table("label", "prec.", "recall", "F1", "n", *short, padding=0, title="columns to the right: predicted")
     for row, (name, c) in zip(scores.confusion, scores.per_class.items(), strict=True):
         numbers = (f"{c.precision:.3f}", f"{c.recall:.3f}", f"{c.f1:.3f}", str(c.support))
         classes.add_row(name, *numbers, *map(str, row))

@@ -82,7 +82,7 @@ def held_out_speakers(entry: ModelEntry) -> tuple[str, ...]:
     if not isinstance(speakers, list) or not speakers:
         raise ModelError(
             f"model {entry.name}: its metrics do not list the speakers that were held out; "
-            "add them as `speakers`, or name some with --speakers"
+            "add them as `speakers`, or evaluate speech alone with --speakers"
         )
     return tuple(map(str, speakers))
 

@@ -38,6 +38,8 @@ def add_models_parser(subparsers: Any, default_folder: Path) -> None:
         description="Checks the sha256 of every model, opens it, and holds it to what the manifest promises.",
     )
     check.set_defaults(handler=_check)
+    for action in (show, check):  # it may stand after the action too
+        action.add_argument("--models", type=Path, default=argparse.SUPPRESS, help="folder of models")
 
 
 def _list(args: argparse.Namespace) -> int:

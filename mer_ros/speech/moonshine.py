@@ -16,8 +16,8 @@ _FILES = ("encoder_model.ort", "decoder_model_merged.ort", "tokenizer.bin")
 
 # The microphone has found the utterance already. Moonshine's own voice activity would cut it up and drop quiet
 # starts, and each piece would lack the others as context: with a threshold of 0 it hears one piece. Its speaker
-# ids cost more than the words and are not used.
-_ENGINE_OPTIONS = {"vad_threshold": "0.0", "vad_max_segment_duration": "60", "identify_speakers": "false"}
+# ids, which nobody reads here, stay on: without them its library (0.0.49) crashes when the model is freed.
+_ENGINE_OPTIONS = {"vad_threshold": "0.0", "vad_max_segment_duration": "60"}
 
 # Less than one frame of its encoder, or digital silence, has no words; the model would make some up.
 _SHORTEST_SAMPLES = SAMPLE_RATE // 10

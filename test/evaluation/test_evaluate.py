@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from mer_ros.errors import InputError, ModelError
 from mer_ros.evaluation.cli import add_evaluate_parser
 from mer_ros.evaluation.run import held_out_speakers
 from mer_ros.inference import load_manifest
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -131,5 +134,5 @@ def test_no_torch_and_no_ros_are_imported():
         "import sys, mer_ros.evaluation.cli, mer_ros.inference.cli, mer_ros.speech.transcriber, mer_ros.speech.outside;"
         "print([m for m in sys.modules if m.split('.')[0] in ('torch', 'rclpy', 'onnx')])"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"

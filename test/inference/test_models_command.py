@@ -70,5 +70,14 @@ def test_show(mer, tmp_path, capsys):
 
 
 def test_a_folder_without_models(mer, tmp_path):
-    with pytest.raises(ModelError, match=r"manifest\.yaml"):
-        mer("--models", str(tmp_path / "none"))
+    folder = str(tmp_path / "none")
+    for words in (["--models", folder], ["--models", folder, "check"], ["check", "--models", folder]):
+        with pytest.raises(ModelError, match=r"manifest\.yaml in .*none"):
+            mer(*words)
+
+
+def test_an_empty_manifest(mer, tmp_path, capsys):
+    (tmp_path / "manifest.yaml").write_text("format: 1\nmodels: []\n")
+    assert mer() == 0
+    assert mer("check") == 2
+    assert "lists no models" in capsys.readouterr().err

@@ -6,6 +6,7 @@ import importlib.util
 import math
 import os
 import re
+import subprocess
 import sys
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -20,6 +21,7 @@ from mer_ros.utterance import SpeechState, Utterance
 
 av = pytest.importorskip("av", reason="av reads the sound files")
 RATE = 16_000
+ROOT = Path(__file__).resolve().parents[2]
 
 
 def load(path, seconds=None):
@@ -130,6 +132,16 @@ def test_odd_samples(moonshine):
         moonshine.accept(np.zeros(10))
     with pytest.raises(InputError, match="list"):
         moonshine.accept([1, 2])
+
+
+@pytest.mark.parametrize("first", ["", "import onnxruntime;", "import av;"])
+def test_moonshine_lets_the_process_end_well(moonshine, first):
+    code = (
+        "import numpy as np; from mer_ros.speech.recogniser import *;"
+        "r = make_recogniser(SpeechOptions()); r.accept(np.arange(16000, dtype=np.int16)); r.finish()"
+    )
+    done = subprocess.run([sys.executable, "-c", first + code], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_transcriber_with_moonshine(moonshine, assets):
