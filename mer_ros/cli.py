@@ -76,11 +76,24 @@ def _run(arguments: list[str]) -> int:
         print(f"error: there is no command '{command}'; {hint}", file=sys.stderr)
         return 2
     parser = _parser(command)
-    given = parser.parse_args(arguments)
+    given, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        _refuse(parser, command, unknown[0])
     if command is None:
         parser.print_help()
         return 0
     return int(given.handler(given) or 0)
+
+
+def _refuse(parser: argparse.ArgumentParser, command: str | None, word: str) -> NoReturn:
+    """Say which argument is not known to the command, and which one is near."""
+    prog = f"mer {command}" if command else "mer"
+    subparsers = next(a for a in parser._actions if isinstance(a, argparse._SubParsersAction))
+    options = [o for a in (subparsers.choices[command] if command else parser)._actions for o in a.option_strings]
+    near = difflib.get_close_matches(word.split("=")[0], options, 1)
+    hint = f"did you mean {near[0]}?" if near else "leave it out, or"
+    print(f"error: '{prog}' does not know {word}; {hint} see '{prog} --help'", file=sys.stderr)
+    raise SystemExit(2)
 
 
 def _parser(command: str | None) -> argparse.ArgumentParser:
