@@ -87,7 +87,7 @@ class Interim:
         speech = self._speech
         if self._experts.audio is None or speech is None or not self._fresh(speech.end_ns, now_ns):
             return ModalityEstimate(Modality.AUDIO, reason="nobody speaks")
-        return self._experts.audio.estimate(speech)
+        return self._experts.audio.estimate(replace(speech, state=SpeechState.ENDED))  # as if it ended now
 
     def _text(self, dialogue: Dialogue) -> ModalityEstimate:
         words, speech = self._words, self._speech

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar
 
 import rclpy
+from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException
@@ -67,6 +68,9 @@ class PipelineNode(LifecycleNode):
         self.health = Health(self, self._whole_condition)
         self.guarded = Guard(self, self.health)
         self.add_on_set_parameters_callback(self._may_set)
+        # rclpy ends the process when a transition is asked for that the state has not (ros2/rclpy issue 1209).
+        self._change_state = self._service_change_state.callback
+        self._service_change_state.callback = self._on_change_state
         self._label = "unconfigured"
         self._failure = ""
         self._speaking: list[Any] = []
@@ -113,20 +117,19 @@ class PipelineNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Build; a failure leaves the node unconfigured and says why."""
-        try:
-            self.build()
-        except MerError as error:
-            self._failure = str(error)
-            self.get_logger().error(self._failure)
+        if not self._attempt(self.build):
             self._release()
             return TransitionCallbackReturn.FAILURE
-        self._failure, self._label = "", "inactive"
+        self._label = "inactive"
         return TransitionCallbackReturn.SUCCESS
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start to listen."""
         super().on_activate(state)  # publishers first, so that nothing heard is swallowed
-        self.start()
+        if not self._attempt(self.start):
+            self._silence()
+            super().on_deactivate(state)
+            return TransitionCallbackReturn.FAILURE
         self._label = "active"
         return TransitionCallbackReturn.SUCCESS
 
@@ -158,6 +161,34 @@ class PipelineNode(LifecycleNode):
         self._release()
         self._label = "unconfigured"
         return TransitionCallbackReturn.SUCCESS
+
+    def _attempt(self, action: Callable[[], None]) -> bool:
+        """Return whether `action` went well; why not is logged and shown in the diagnostics."""
+        try:
+            action()
+        except MerError as error:
+            self._failure = str(error)
+            self.get_logger().error(self._failure)
+        except Exception as error:
+            self._failure = f"{type(error).__name__}: {error}"
+            self.get_logger().error(traceback.format_exc())
+        else:
+            self._failure = ""
+            return True
+        return False
+
+    def _on_change_state(self, request: ChangeState.Request, response: ChangeState.Response) -> ChangeState.Response:
+        open_to = {(identity, label) for identity, label, *_ in self._state_machine.available_transitions}
+        wanted = request.transition
+        if not any(wanted.id == identity or wanted.label == label for identity, label in open_to):
+            self.get_logger().warning(
+                f"no transition {wanted.label or wanted.id} from state {self._label}; there are: "
+                + ", ".join(sorted(label for _, label in open_to))
+            )
+            response.success = False
+            return response
+        answer: ChangeState.Response = self._change_state(request, response)
+        return answer
 
     def _silence(self) -> None:
         for subscription in self._listening:
