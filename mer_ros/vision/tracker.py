@@ -19,6 +19,7 @@ MS = 1_000_000
 LOOK_PX = 16  # a track remembers its face as a grey picture of this size
 GATE = 1.0  # a detection may lie this many box sizes from where a track is expected
 GATE_PER_S = 1.0  # and more for each second that the track has not been seen
+SLOWING_PER_S = 1.0  # an unseen face is thought to lose its speed at this rate
 REFUSED = 1e6
 LARGER = 1.5  # a new face must be this much larger in area to take the place of another
 
@@ -76,8 +77,8 @@ class _Track:
     landmarks: NDArray[np.float32] | None
     look: NDArray[np.float32]
     detected_ns: int
-    moved_ns: int
-    speed: NDArray[np.float64]  # pixels a second
+    found: NDArray[np.float64]  # the place where it was last detected
+    speed: NDArray[np.float64]  # pixels a second, between detections
     in_view: bool = True
     detected: bool = True
 
@@ -126,14 +127,10 @@ class FaceTracker:
         return self._view()
 
     def _advance(self, track: _Track, move: Motion | None, now: int) -> None:
-        elapsed = (now - track.moved_ns) / 1e9
-        track.moved_ns = now
         track.detected = False
         if move is None or not track.in_view:
-            # Unseen: go on as it went, ever slower.
-            track.place[:2] += track.speed * elapsed
-            track.speed *= max(0.0, 1.0 - 2.0 * elapsed)
             track.in_view = False
+            self._expect(track, now)
         else:
             before = track.place[:2].copy()
             shift = np.array([move.dx, move.dy])
@@ -141,11 +138,16 @@ class FaceTracker:
             track.place[2:] *= move.scale
             if track.landmarks is not None:
                 track.landmarks = ((track.landmarks - before) * move.scale + track.place[:2]).astype(np.float32)
-            track.speed = 0.5 * track.speed + 0.5 * shift / max(elapsed, 1e-3)
         if clip_box(*_edges(track.place), self._shape) is None:
             track.in_view = False
         if now - track.detected_ns > self.options.coast_ms * MS:
             track.in_view = False
+
+    def _expect(self, track: _Track, now: int) -> None:
+        """Where an unseen face should be: it went on from where it was last detected, ever slower."""
+        unseen_s = (now - track.detected_ns) / 1e9
+        track.place = track.found.copy()
+        track.place[:2] += track.speed * (1.0 - np.exp(-SLOWING_PER_S * unseen_s)) / SLOWING_PER_S
 
     def _detect(self, frame: Frame) -> None:
         self.counts["detections_run"] += 1
@@ -162,6 +164,7 @@ class FaceTracker:
             # Unseen and under another face: its motion would be that of the face before it.
             if not track.detected and any(_overlap(track.place, p.place) for p in taken.values()):
                 track.in_view = False
+                self._expect(track, frame.stamp_ns)
         self._others = []
         for column, detection in enumerate(found):
             if column in taken:
@@ -177,7 +180,7 @@ class FaceTracker:
                     detection.landmarks,
                     looks[column],
                     frame.stamp_ns,
-                    frame.stamp_ns,
+                    places[column].copy(),
                     np.zeros(2),
                 )
             )
@@ -217,13 +220,14 @@ class FaceTracker:
         look: NDArray[np.float32],
         now: int,
     ) -> None:
-        if not track.in_view:
-            track.speed = np.zeros(2)
-        track.place, track.score, track.landmarks = place, detection.score, detection.landmarks
+        elapsed = max((now - track.detected_ns) / 1e9, 1e-3)
+        track.speed = 0.5 * track.speed + 0.5 * (place[:2] - track.found[:2]) / elapsed
+        track.place, track.found = place, place.copy()
+        track.score, track.landmarks = detection.score, detection.landmarks
         # Slowly, so that a face half hidden by another does not take on its looks.
         blend = 0.7 * track.look + 0.3 * look
         track.look = (blend / max(float(np.linalg.norm(blend)), 1e-6)).astype(np.float32)
-        track.detected_ns = track.moved_ns = now
+        track.detected_ns = now
         track.in_view = track.detected = True
 
     def _make_room(self, area: float) -> bool:

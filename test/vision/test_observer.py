@@ -141,7 +141,7 @@ def test_windows_are_bounded_and_evenly_spread(scene, seeing) -> None:
     assert gaps.sum() > 9_000
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, 60), min_size=3, max_size=3))
 def test_the_order_of_calls_does_not_matter(scene, scripted, places) -> None:
     """Utterances are given anywhere among the frames, after they have ended or long before their last frame."""
