@@ -1,0 +1,170 @@
+"""`mer train` and `mer export`. Torch is imported only when they run."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mer_ros.errors import InputError, MissingDependencyError, OptionError
+
+if TYPE_CHECKING:
+    from mer_ros.training.trained import Trained
+
+MODELS = ("text", "speech", "face", "context", "early-fusion", "dialogue")
+
+_TRAIN_HELP = """what each model is trained on, inside of --data DIR:
+  text          meld/*_sent_emo.csv, and goemotions_ekman/*.tsv if it is there
+  speech        speech.csv and the sound files that it names
+  face          fer2013/*.npz
+  context       caer_s/{train,test}/<Emotion>/*.png; generated scenes where there are none
+  early-fusion  meld/train_splits/dia*_utt*.mp4 with MELD's csv; generated samples where there are none
+  dialogue      meld/*_sent_emo.csv, heard by the text model of --text RUN
+
+examples:
+  mer train text --data corpora --arch lstm
+  mer export text-glove-lstm --run runs/text-lstm --models models"""
+
+
+def add_train_parser(subparsers: Any) -> None:
+    """Add `mer train`."""
+    parser = subparsers.add_parser(
+        "train",
+        help="train a model from a corpus",
+        description="Train a model. The same seed gives the same model; a run that was stopped goes on where it was.",
+        epilog=_TRAIN_HELP,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("model", choices=MODELS, help="which model")
+    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of corpora, in their layout")
+    parser.add_argument("--arch", choices=("cnn", "lstm"), help="of the text model (default: lstm)")
+    parser.add_argument("--epochs", type=int, metavar="N", help="passes over the data (default: the model's own)")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: 1)")
+    parser.add_argument("--output", type=Path, default=Path("runs"), metavar="DIR", help="of runs (default: runs)")
+    parser.add_argument("--name", help="of the run's folder (default: the model's name)")
+    parser.add_argument("--text", type=Path, metavar="RUN", help="dialogue: the run of the text model it listens to")
+    parser.add_argument("--face", type=Path, metavar="RUN", help="context: a run whose face stream is taken over")
+    parser.add_argument("--threads", type=int, default=2, metavar="N", help="processor threads (default: 2)")
+    parser.add_argument("--quiet", action="store_true", help="no progress bar")
+    parser.set_defaults(handler=train)
+
+
+def add_export_parser(subparsers: Any) -> None:
+    """Add `mer export`."""
+    parser = subparsers.add_parser(
+        "export",
+        help="turn a trained model into an ONNX file with its card",
+        description="Write NAME.onnx, its card NAME.md and its line in the manifest; the answers of torch and of "
+        "ONNX Runtime are compared first.",
+    )
+    parser.add_argument("name", help="of the model: lower-case letters, digits, dots, dashes")
+    parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="folder of a finished `mer train`")
+    parser.add_argument("--models", type=Path, default=Path("models"), metavar="DIR", help="default: models")
+    parser.add_argument("--default", action="store_true", help="make it the one used for its task")
+    parser.set_defaults(handler=export_model)
+
+
+def train(arguments: argparse.Namespace) -> int:
+    """Run `mer train`."""
+    _check(arguments)
+    torch = _torch()
+    torch.set_num_threads(arguments.threads)
+    arch = arguments.arch or "lstm"
+    name = arguments.name or (f"text-{arch}" if arguments.model == "text" else arguments.model)
+    run = arguments.output / name
+    common: dict[str, Any] = {
+        "seed": arguments.seed,
+        "command": _command(arguments, arch),
+        "progress": not arguments.quiet,
+    }
+    if arguments.epochs is not None:
+        common["epochs"] = arguments.epochs
+    trained = _train(arguments, run, arch, common)
+    for key, value in trained.report.metrics.items():
+        print(f"{key}: {value:.4f}" if isinstance(value, float) else f"{key}: {value}")
+    print(f"kept in {run}; next: mer export NAME --run {run}")
+    return 0
+
+
+def _train(arguments: argparse.Namespace, run: Path, arch: str, common: dict[str, Any]) -> Trained:
+    data = arguments.data
+    match arguments.model:
+        case "text":
+            from mer_ros.training.text import train_text
+
+            return train_text(data, run, arch=arch, **common)
+        case "speech":
+            from mer_ros.training.speech import train_speech
+
+            return train_speech(data, run, **common)
+        case "face":
+            from mer_ros.training.fusion import train_face
+
+            return train_face(data, run, **common)
+        case "context":
+            from mer_ros.training.context import train_context
+
+            return train_context(data, run, face_run=arguments.face, **common)
+        case "early-fusion":
+            from mer_ros.training.early_fusion import train_early_fusion
+
+            return train_early_fusion(data, run, **common)
+        case _:
+            from mer_ros.training.dialogue import train_dialogue
+
+            return train_dialogue(data, run, text_run=arguments.text, **common)
+
+
+def export_model(arguments: argparse.Namespace) -> int:
+    """Run `mer export`."""
+    _torch()
+    _needs("onnx")
+    from mer_ros.training.export import export
+    from mer_ros.training.graphs import GRAPHS
+    from mer_ros.training.trained import load_trained
+
+    trained = load_trained(arguments.run)
+    default = True if arguments.default else None
+    entry = export(arguments.name, trained, GRAPHS[trained.task], arguments.models, default=default)
+    print(f"{arguments.models / entry.file}: {entry.task}, sha256 {entry.sha256[:12]}, card {entry.name}.md")
+    return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    if arguments.arch and arguments.model != "text":
+        raise OptionError(f"--arch is for the text model alone; leave it out for {arguments.model}.")
+    if arguments.model == "dialogue" and arguments.text is None:
+        raise OptionError("the dialogue model listens to a text model: name its run with --text runs/text-lstm.")
+    if arguments.threads < 1:
+        raise OptionError(f"--threads is {arguments.threads}; use 1 or more.")
+    if not arguments.data.is_dir():
+        raise InputError(f"--data {arguments.data} is no folder; name the one that holds the corpora.")
+
+
+def _command(arguments: argparse.Namespace, arch: str) -> str:
+    """The command as anybody would type it: without the folders of this machine."""
+    words = ["mer", "train", arguments.model, "--data", "DIR", "--seed", str(arguments.seed)]
+    if arguments.model == "text":
+        words += ["--arch", arch]
+    if arguments.epochs is not None:
+        words += ["--epochs", str(arguments.epochs)]
+    for name, given in (("--text", arguments.text), ("--face", arguments.face)):
+        if given is not None:
+            words += [name, f"runs/{given.name}"]
+    return shlex.join(words)
+
+
+def _torch() -> Any:
+    return _needs("torch")
+
+
+def _needs(package: str) -> Any:
+    import importlib
+
+    try:
+        return importlib.import_module(package)
+    except ImportError as error:
+        raise MissingDependencyError(
+            f"training and export need the Python package {package}; run `pip install {package}`."
+        ) from error

@@ -1,0 +1,1 @@
+"""Loaders of public corpora from a folder that the user names, in each corpus' own public layout."""

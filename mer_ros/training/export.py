@@ -1,0 +1,195 @@
+"""From a trained network to a file that the runtime takes: ONNX, manifest entry, card."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from mer_ros.emotion import EMOTIONS
+from mer_ros.errors import ModelError
+from mer_ros.inference import ModelEntry, TensorSpec
+from mer_ros.inference.manifest import FILE_NAME, load_manifest
+from mer_ros.inference.writer import add_entry, file_sha256
+from mer_ros.training.card import card_text
+from mer_ros.training.glove import UNKNOWN
+from mer_ros.training.trained import Trained
+
+OPSET = 17
+TOLERANCE = 1e-4  # largest difference in probability between torch and ONNX Runtime
+_TYPES = {torch.float32: "float32", torch.uint8: "uint8", torch.int64: "int64", torch.bool: "bool"}
+
+
+@dataclass(frozen=True)
+class Graph:
+    """What is exported. module: takes the inputs in their order, and gives the outputs in theirs.
+
+    inputs: an example of each, by name, a batch of two or more. outputs: the names. words: when given, the input
+    `ids` becomes `tokens`, strings that are looked up inside of the graph.
+    """
+
+    module: nn.Module
+    inputs: dict[str, torch.Tensor]
+    outputs: tuple[str, ...]
+    words: tuple[str, ...] = ()
+
+
+class Head(nn.Module):
+    """Logits at their temperature to probabilities."""
+
+    def __init__(self, network: nn.Module, temperatures: tuple[float, ...]) -> None:
+        super().__init__()
+        self.network = network
+        self.temperatures = temperatures
+
+    def forward(self, *inputs: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Probabilities of each head."""
+        logits = self.network(*inputs)
+        heads = logits if isinstance(logits, tuple) else (logits,)
+        return tuple(torch.softmax(x / t, dim=1) for x, t in zip(heads, self.temperatures, strict=True))
+
+
+def export(
+    name: str,
+    trained: Trained,
+    build: Callable[[Trained], Graph],
+    models: Path,
+    *,
+    default: bool | None = None,
+    file: str = "",
+) -> ModelEntry:
+    """Write `models`/NAME.onnx, its card NAME.md, and its entry in the manifest.
+
+    default: whether it becomes its task's default; None: only when the task has none (or it was it before).
+    Raises ModelError when ONNX Runtime's answers differ from torch's by more than TOLERANCE.
+    """
+    models.mkdir(parents=True, exist_ok=True)
+    graph = build(trained)
+    path = models / (file or f"{name}.onnx")
+    part = path.with_suffix(".part")
+    try:
+        write_onnx(graph, part)
+        difference = disagreement(graph, part)
+        if not difference <= TOLERANCE:
+            raise ModelError(
+                f"{name}: ONNX Runtime and torch differ by {difference:.2g}, more than {TOLERANCE}; not exported."
+            )
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    if default is None:
+        known = load_manifest(models) if (models / FILE_NAME).exists() else ()
+        default = all(not e.default or e.name == name for e in known if e.task == trained.task)
+    report = trained.report
+    entry = ModelEntry(
+        name=name,
+        file=path.name,
+        sha256=file_sha256(path),
+        task=trained.task,
+        inputs={n: _spec(t) for n, t in _public_inputs(graph).items()},
+        outputs=_output_specs(graph),
+        prior=tuple(float(p) for p in report.prior),
+        reliability=float(report.reliability),
+        metrics=dict(report.metrics),
+        data=tuple(report.data),
+        terms=report.terms,
+        command=report.command,
+        default=default,
+    )
+    add_entry(models, entry)
+    (models / f"{name}.md").write_text(card_text(entry, report, path.stat().st_size), encoding="utf-8")
+    return entry
+
+
+def write_onnx(graph: Graph, path: Path) -> None:
+    """Write the graph, with words looked up inside of it when it has a vocabulary."""
+    import warnings
+
+    graph.module.eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # the exporter speaks of its own future
+        torch.onnx.export(
+            graph.module,
+            tuple(graph.inputs.values()),
+            str(path),
+            input_names=list(graph.inputs),
+            output_names=list(graph.outputs),
+            dynamic_axes={n: {0: "batch"} for n in (*graph.inputs, *graph.outputs)},
+            opset_version=OPSET,
+            dynamo=False,
+        )
+    if graph.words:
+        _look_up_inside(path, graph.words)
+
+
+def _look_up_inside(path: Path, words: tuple[str, ...]) -> None:
+    """Put ai.onnx.ml's LabelEncoder in front: `tokens` string [B, T] to `ids` int64 [B, T]."""
+    import onnx
+    from onnx import helper
+
+    model = onnx.load(str(path))
+    ids = next(i for i in model.graph.input if i.name == "ids")
+    length = ids.type.tensor_type.shape.dim[1].dim_value
+    tokens = helper.make_tensor_value_info("tokens", onnx.TensorProto.STRING, ["batch", length])
+    node = helper.make_node(
+        "LabelEncoder",
+        ["tokens"],
+        ["ids"],
+        domain="ai.onnx.ml",
+        keys_strings=list(words),
+        values_int64s=list(range(len(words))),
+        default_int64=UNKNOWN,
+    )
+    inputs = [tokens if i.name == "ids" else i for i in model.graph.input]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    model.graph.node.insert(0, node)
+    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 2))
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
+def disagreement(graph: Graph, path: Path) -> float:
+    """The largest difference between torch's and ONNX Runtime's answers to the example inputs."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    with torch.no_grad():
+        wanted = graph.module(*graph.inputs.values())
+    feed: dict[str, Any] = {n: _feed(t) for n, t in _public_inputs(graph).items()}
+    found = session.run(list(graph.outputs), feed)
+    return max(float(np.abs(f.astype(float) - w.numpy()).max()) for f, w in zip(found, wanted, strict=True))
+
+
+def _public_inputs(graph: Graph) -> dict[str, torch.Tensor | NDArray[np.object_]]:
+    """The examples by the names and types that the runtime sees."""
+    if not graph.words:
+        return dict(graph.inputs)
+    words = np.array(graph.words, dtype=object)
+    return {("tokens" if n == "ids" else n): (words[t.numpy()] if n == "ids" else t) for n, t in graph.inputs.items()}
+
+
+def _feed(value: torch.Tensor | NDArray[np.object_]) -> NDArray[Any]:
+    return value.numpy() if isinstance(value, torch.Tensor) else value
+
+
+def _spec(value: torch.Tensor | NDArray[np.object_]) -> TensorSpec:
+    dtype = _TYPES[value.dtype] if isinstance(value, torch.Tensor) else "string"
+    return TensorSpec(dtype, (None, *value.shape[1:]))
+
+
+def _output_specs(graph: Graph) -> dict[str, TensorSpec]:
+    with torch.no_grad():
+        outputs = graph.module(*graph.inputs.values())
+    specs = {name: _spec(value) for name, value in zip(graph.outputs, outputs, strict=True)}
+    assert specs["probabilities"].shape[1] == len(EMOTIONS)
+    return specs

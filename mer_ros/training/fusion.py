@@ -1,0 +1,186 @@
+"""Puts the face stream into CAER-Net: with scenes that tell something, or with scenes that must not matter.
+
+FER2013's faces have no scene. Both streams are therefore fused over random scenes, and the answer is held to be
+the same whatever the scene: adaptive fusion learns to give the context no say until it is trained on real scenes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+
+from mer_ros.training.augment import augment_faces
+from mer_ros.training.calibration import expected_calibration_error, fit_temperature, softmax
+from mer_ros.training.corpora.faces import Faces
+from mer_ros.training.export import Graph, Head
+from mer_ros.training.faces import FACE_OPTIONS, grey_batch, load_split, train_face_stream
+from mer_ros.training.generated import textures
+from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of
+from mer_ros.training.networks.face import CaerNet, FaceStream
+from mer_ros.training.scores import accuracy, unweighted_recall
+from mer_ros.training.trained import Report, Trained
+
+FUSION_OPTIONS = FitOptions(epochs=12, batch_size=512, learning_rate=2e-3, weight_decay=5e-2, average=0.98)
+SCENES, SCENES_A_BATCH = 1500, 24
+SAMENESS = 4.0  # weight of the divergence between the answers with two scenes
+
+
+class Fused(nn.Module):
+    """CAER-Net from the face stream's features on, which are computed once: the stream itself stays as it is."""
+
+    def __init__(self, network: CaerNet) -> None:
+        super().__init__()
+        self.context, self.fusion = network.context, network.fusion
+
+    def forward(self, features: torch.Tensor, scenes: torch.Tensor, which: torch.Tensor) -> torch.Tensor:
+        """features [B, F], scenes uint8 [S, 112, 150, 3], which of them belongs to each face [B]: logits [B, 7]."""
+        told = self.context(scenes.permute(0, 3, 1, 2).float() / 255.0)
+        return self.fusion(features, told[which])
+
+
+@torch.no_grad()
+def stream_features(stream: FaceStream, faces: torch.Tensor, augment: bool = False) -> torch.Tensor:
+    """[N, F] of grey faces [N, 1, 48, 48]."""
+    stream.eval()
+    return torch.cat([stream(augment_faces(part) if augment else part) for part in faces.split(256)])
+
+
+def fit_fusion(
+    network: CaerNet,
+    faces: Faces,
+    options: FitOptions = FUSION_OPTIONS,
+    *,
+    scenes: int = SCENES,
+    run: Path | None = None,
+    progress: bool = True,
+) -> None:
+    """Train the context stream and the fusion in place, over random scenes, to answer by the face alone."""
+    torch.manual_seed(options.seed)
+    images, labels = grey_batch(faces)
+    variants = torch.stack(
+        [stream_features(network.face, images, augment=i > 0) for i in range(3)]
+    )  # plain, and augmented twice
+    pool = torch.from_numpy(textures(scenes, np.random.default_rng(options.seed)))
+
+    def batches(generator: np.random.Generator) -> Iterable[Batch]:
+        for (rows,) in shuffled((torch.arange(len(labels)),), options.batch_size, generator):
+            which = torch.from_numpy(generator.integers(0, len(variants), len(rows)))
+            drawn = pool[torch.from_numpy(generator.choice(len(pool), SCENES_A_BATCH))]
+            pairs = torch.from_numpy(generator.integers(0, SCENES_A_BATCH, (2, len(rows))))
+            yield variants[which, rows], labels[rows], drawn, pairs
+
+    def loss(network: nn.Module, batch: Batch) -> torch.Tensor:
+        features, labels, drawn, pairs = batch
+        scenes = network.context(drawn.permute(0, 3, 1, 2).float() / 255.0)  # type: ignore[operator]
+        one, two = (network.fusion(features, scenes[which]) for which in pairs)  # type: ignore[operator]
+        gap = functional.kl_div(one.log_softmax(1), two.log_softmax(1), reduction="batchmean", log_target=True)
+        return functional.cross_entropy(one, labels, label_smoothing=0.1) + SAMENESS * gap
+
+    steps = steps_of(len(labels), options.batch_size)
+    fit(Fused(network), loss, batches, steps, options, run=run, progress=progress)
+
+
+@torch.no_grad()
+def logits_of(network: CaerNet, faces: Faces, scenes: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """[N, 7], face i before scene i modulo their count."""
+    network.eval()
+    features = stream_features(network.face, grey_batch(faces)[0])
+    which = torch.arange(len(faces)) % len(scenes)
+    return Fused(network).eval()(features, torch.from_numpy(scenes), which).numpy()
+
+
+def scene_effect(network: CaerNet, faces: Faces, scenes: NDArray[np.uint8], temperature: float) -> dict[str, float]:
+    """How the answers change when a black scene is replaced by each of `scenes` (all faces before each of them)."""
+    black = softmax(logits_of(network, faces, np.zeros_like(scenes[:1])), temperature)
+    replaced = np.stack([softmax(logits_of(network, faces, scene[None]), temperature) for scene in scenes])
+    change = np.abs(replaced - black)
+    return {
+        "scene_mean_change": float(change.max(axis=2).mean()),
+        "scene_largest_change": float(change.max()),
+        "scene_labels_changed": float((replaced.argmax(axis=2) != black.argmax(axis=1)).mean()),
+    }
+
+
+def train_face(
+    data: Path,
+    run: Path,
+    *,
+    epochs: int = FACE_OPTIONS.epochs,
+    seed: int = 1,
+    command: str = "",
+    progress: bool = True,
+) -> Trained:
+    """Both streams from FER2013 train; reported on its validation part (the original PublicTest)."""
+    train, held_out, validation = load_split(data)
+    options = replace(FACE_OPTIONS, epochs=epochs, seed=seed)
+    stream = train_face_stream(train, held_out, options, run / "stream", progress).stream
+    torch.manual_seed(seed)
+    network = CaerNet()
+    network.face.load_state_dict(stream.state_dict())
+    fit_fusion(network, train, replace(FUSION_OPTIONS, seed=seed), run=run / "fusion", progress=progress)
+    generator = np.random.default_rng(seed + 1000)
+    temperature = fit_temperature(logits_of(network, held_out, textures(64, generator)), held_out.labels)
+    scenes = textures(40, generator)
+    logits = logits_of(network, validation, scenes)
+    said = logits.argmax(axis=1)
+    metrics: dict[str, Any] = {
+        "split": "FER2013 validation (the original PublicTest), each face before a random scene",
+        "n": len(validation),
+        "accuracy": accuracy(validation.labels, said),
+        "unweighted_recall": unweighted_recall(validation.labels, said),
+        "calibration_error": expected_calibration_error(softmax(logits, temperature), validation.labels),
+        **scene_effect(network, validation.rows(np.arange(0, len(validation), 8)), scenes, temperature),
+    }
+    shares = np.bincount(train.labels, minlength=7) / len(train)
+    trained = Trained(
+        "face",
+        {},
+        network.state_dict(),
+        Report(
+            prior=tuple(shares.tolist()),
+            reliability=metrics["accuracy"],
+            metrics=metrics,
+            data=("FER2013 train (less images that its validation part repeats)", "generated scenes"),
+            terms="FER2013: challenge data, research only.",
+            command=command,
+            about="Emotion of a face and its surroundings: CAER-Net's two streams, attention over the context, and "
+            "adaptive fusion (arXiv 1908.05913). The face stream sees 48x48 grey, made inside from the 96x96 crop. "
+            "FER2013 has no scenes, so the context was random while training and the fusion was held to give the "
+            "same answer whatever the scene: this model answers by the face alone.",
+            limits=(
+                "FER2013: research only.",
+                "The context has no say yet: train it on CAER-S with `mer train context --data DIR`.",
+                "FER2013 was collected by web search and its labels are noisy (people agree on about 65 %).",
+                "Posed expressions weigh more than spontaneous ones; ages and skin tones are not balanced.",
+                "A facial movement is not a feeling: not for decisions about people.",
+            ),
+        ),
+        (temperature,),
+    )
+    trained.save(run)
+    return trained
+
+
+def face_graph(trained: Trained) -> Graph:
+    """The graph to export."""
+    network = CaerNet()
+    network.load_state_dict(trained.weights)
+    generator = torch.Generator().manual_seed(1)
+    face = torch.randint(0, 256, (3, 12, 12, 3), generator=generator, dtype=torch.uint8)
+    context = torch.randint(0, 256, (3, 14, 15, 3), generator=generator, dtype=torch.uint8)
+    return Graph(
+        Head(network.eval(), trained.temperatures),
+        {
+            "face": face.repeat_interleave(8, 1).repeat_interleave(8, 2),
+            "context": context.repeat_interleave(8, 1).repeat_interleave(10, 2),
+        },
+        ("probabilities",),
+    )

@@ -1,0 +1,21 @@
+"""How to build the graph of each task for export."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from mer_ros.training.dialogue import dialogue_graph
+from mer_ros.training.early_fusion import early_graph
+from mer_ros.training.export import Graph
+from mer_ros.training.fusion import face_graph
+from mer_ros.training.speech import speech_graph
+from mer_ros.training.text import text_graph
+from mer_ros.training.trained import Trained
+
+GRAPHS: dict[str, Callable[[Trained], Graph]] = {
+    "text": text_graph,
+    "speech": speech_graph,
+    "face": face_graph,
+    "early_fusion": early_graph,
+    "dialogue": dialogue_graph,
+}

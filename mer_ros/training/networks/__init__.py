@@ -1,0 +1,1 @@
+"""Networks in torch, one file a task. What they need of preprocessing is inside of them, so it is exported too."""

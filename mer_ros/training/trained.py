@@ -1,0 +1,69 @@
+"""A trained network as it is kept in its run folder: weights, how to build it again, and what to say of it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from mer_ros.errors import ModelError
+
+MODEL_FILE, REPORT_FILE = "model.pt", "report.json"
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the manifest and the card say of a model; see mer_ros.inference.ModelEntry for the first fields.
+
+    about: what it is, in a sentence or two. limits: what it must not be trusted with, a sentence each.
+    """
+
+    prior: tuple[float, ...]
+    reliability: float
+    metrics: dict[str, Any]
+    data: tuple[str, ...]
+    terms: str
+    command: str
+    about: str
+    limits: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """task: of the manifest. settings: how to build the network. words: its vocabulary, when it has one.
+
+    temperatures: of the emotion head, and of the sentiment head when there is one.
+    """
+
+    task: str
+    settings: dict[str, Any]
+    weights: dict[str, torch.Tensor]
+    report: Report
+    temperatures: tuple[float, ...] = (1.0,)
+    words: tuple[str, ...] = field(default=())
+
+    def save(self, run: Path) -> None:
+        """Write `model.pt`, and `report.json` for people."""
+        run.mkdir(parents=True, exist_ok=True)
+        content = {
+            "task": self.task,
+            "settings": self.settings,
+            "weights": self.weights,
+            "report": asdict(self.report),
+            "temperatures": self.temperatures,
+            "words": self.words,
+        }
+        torch.save(content, run / MODEL_FILE)
+        (run / REPORT_FILE).write_text(json.dumps(asdict(self.report), indent=1) + "\n", encoding="utf-8")
+
+
+def load_trained(run: Path) -> Trained:
+    """Read what `save` wrote. Raises ModelError."""
+    path = Path(run) / MODEL_FILE
+    if not path.is_file():
+        raise ModelError(f"{path} is missing; --run must name a folder that `mer train` has finished.")
+    content = torch.load(path, weights_only=True)
+    return Trained(**{**content, "report": Report(**content["report"])})
