@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 
+import cv2
 from mer_msgs.msg import Utterance, VisualWindow
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -67,6 +68,7 @@ class CameraNode(PipelineNode):
     def build(self) -> None:
         """Make detector and observer."""
         p = self.parameters
+        cv2.setNumThreads(1)  # frames are small: more threads cost more than they bring, and other nodes need cores
         detector = make_detector(
             p["detector"],
             model_path=p["detector_model"] or None,
