@@ -13,8 +13,8 @@ SETUP = $(PYTHON) scripts/setup_venv.py --venv "$(VENV)" --ros "$(ROS)"
 # With an installed ROS 2 sourced, what is built into the virtual environment must be found beside it.
 # (The ROS 2 wheels need none of this.)
 ifneq ($(AMENT_PREFIX_PATH),)
-export AMENT_PREFIX_PATH := $(abspath .)/$(VENV):$(AMENT_PREFIX_PATH)
-export LD_LIBRARY_PATH := $(abspath .)/$(VENV)/lib:$(LD_LIBRARY_PATH)
+export AMENT_PREFIX_PATH := $(CURDIR)/$(VENV):$(AMENT_PREFIX_PATH)
+export LD_LIBRARY_PATH := $(CURDIR)/$(VENV)/lib:$(LD_LIBRARY_PATH)
 endif
 
 .DEFAULT_GOAL := help
@@ -44,9 +44,9 @@ lint: setup-dev  ## Set up, then check style and types (ruff, mypy)
 	@"$(BIN)/mypy"
 
 colcon: setup-dev  ## Set up, then build both packages with colcon and load what it installed
-	@. "$(abspath .)/$(VENV)/setup.sh" && colcon build
-	@. "$(abspath .)/$(VENV)/setup.sh" && . install/setup.sh && python -c "import mer_msgs.msg, mer_ros; \
-		print('mer_msgs and mer_ros come from', mer_ros.__file__.split('/lib/')[0])" && ls install/mer_ros/lib/mer_ros
+	@. "$(CURDIR)/$(VENV)/setup.sh" && colcon build
+	@. "$(CURDIR)/$(VENV)/setup.sh" && . install/setup.sh && cd / && python -c "import mer_msgs.msg, mer_ros; \
+		print('Loaded', mer_msgs.__file__); print('Loaded', mer_ros.__file__)"
 
 marks: setup  ## Score every model on the corpora in DATA
 	@"$(BIN)/mer" evaluate all --data "$(DATA)"
