@@ -75,8 +75,9 @@ def run_demo(options: DemoOptions) -> int:
     with kept_clean(log_dir / "demo.log") as terminal, Interrupted() as interrupted:
         show = _Show(options, terminal)
         problem = _watch(GraphProcesses(graph, log_dir), show, interrupted, options)
-    good = _report(show.state, problem, log_dir)
-    if good and options.log_dir is None:
+        stopped = bool(interrupted)
+    good = _report(show.state, problem, stopped, log_dir)
+    if (good or stopped) and options.log_dir is None:
         shutil.rmtree(log_dir, ignore_errors=True)
     return 0 if good else 1
 
@@ -112,7 +113,8 @@ class _Show:
                 self._draw()
             return
         if not watcher.all_active and not watcher.counts["finals"]:
-            self._say(starting(self.state.nodes))
+            up = [name for name, label in self.state.nodes.items() if label == "active"]
+            self._say("starting: " + ", ".join(up) + " active" if up else starting({}))
         elif self._said.startswith("starting"):
             self._say(f"all nodes are active: {self.state.title}")
         for estimate, after_s in arrived:
@@ -198,7 +200,7 @@ def _last_words(log_dir: Path | None, name: str) -> str:
     return said[-1].removeprefix("error: ") if said else "it says nothing"
 
 
-def _report(state: ViewState, problem: str, log_dir: Path) -> bool:
+def _report(state: ViewState, problem: str, stopped: bool, log_dir: Path) -> bool:
     """Print how it went; return whether emotions came."""
     finals = len(state.finals)
     utterances = max(state.utterances, finals)
@@ -207,12 +209,14 @@ def _report(state: ViewState, problem: str, log_dir: Path) -> bool:
         print(f"{finals} of {utterances} utterances got their emotion, {middle:.2f} s after their end (median)")
     if problem:
         print(f"error: {problem}; the logs are in {log_dir}", file=sys.stderr)
+    elif not finals and stopped:
+        print("error: it was stopped before the first emotion came", file=sys.stderr)
     elif not finals:
         troubles = "; ".join(f"{name}: {text}" for name, text in state.troubles.items())
         heard = f"{utterances} utterances were heard" if utterances else "no speech was heard"
         why = f"; {troubles}" if troubles else ""
         print(f"error: no emotion came, {heard}{why}; the logs are in {log_dir}", file=sys.stderr)
-    elif finals < utterances:
+    elif finals < utterances and not stopped:
         print(f"the logs are in {log_dir}")
     return finals > 0 and not problem
 

@@ -78,7 +78,9 @@ def starting(nodes: dict[str, str]) -> str:
     if not nodes:
         return "starting the nodes ..."
     told = {"unknown": "waits"}
-    return "starting: " + ", ".join(f"{name} {told.get(label, label)}" for name, label in nodes.items())
+    up = sum(label == "active" for label in nodes.values())
+    rest = ", ".join(f"{name} {told.get(label, label)}" for name, label in nodes.items() if label != "active")
+    return f"starting, {up} of {len(nodes)} nodes are active" + (f": {rest}" if rest else "")
 
 
 def line(estimate: EmotionEstimate, after_s: float) -> str:

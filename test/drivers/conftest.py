@@ -21,10 +21,9 @@ class Listener:
 
     def __init__(self, rclpy, domain: int) -> None:
         from diagnostic_msgs.msg import DiagnosticArray
+        from mer_msgs.msg import AudioChunk
         from rosgraph_msgs.msg import Clock
         from sensor_msgs.msg import Image
-
-        from mer_msgs.msg import AudioChunk
 
         self._rclpy = rclpy
         self.domain = domain

@@ -90,8 +90,8 @@ def test_chunks_of_a_fake_device(monkeypatch):
 
     import numpy as np
     import rclpy
-
     from mer_msgs.msg import AudioChunk
+
     from mer_ros.nodes.audio_device import AudioDeviceNode
 
     class Stream:

@@ -58,7 +58,17 @@ def test_everything_is_on_one_small_screen():
     assert len(lines) <= 23
     assert max(map(len, lines)) <= 80
     text = "\n".join(lines)
-    for part in (*EMOTIONS, "JOY 62%", "face 2", "spring of hope", "positive", "+0.41", "45%", "55%", "before: neutral"):
+    for part in (
+        *EMOTIONS,
+        "JOY 62%",
+        "face 2",
+        "spring of hope",
+        "positive",
+        "+0.41",
+        "45%",
+        "55%",
+        "before: neutral",
+    ):
         assert part in text, part
     for part in ("speech_to_text", "312", "850", "no words", "anger 30%", "5 of 5", "sample dialogue"):
         assert part in text, part
@@ -134,8 +144,16 @@ def test_who(changes, who):
     assert f", {who}, " in line(estimate(**changes), 0.1)
 
 
-def test_starting_tells_every_node():
-    assert starting({"fusion": "active", "camera": "inactive"}) == "starting: fusion active, camera inactive"
+@pytest.mark.parametrize(
+    ("nodes", "said"),
+    [
+        ({}, "starting the nodes ..."),
+        ({"a": "active", "b": "inactive", "c": "unknown"}, "starting, 1 of 3 nodes are active: b inactive, c waits"),
+        ({"a": "active"}, "starting, 1 of 1 nodes are active"),
+    ],
+)
+def test_starting_tells_how_far_it_is(nodes, said):
+    assert starting(nodes) == said
 
 
 def test_state_is_bounded():
