@@ -18,6 +18,9 @@ NO_NETWORK = re.compile(
     r"NewConnectionError|NameResolutionError|name resolution|ConnectTimeout|ReadTimeout|Max retries exceeded"
     r"|Connection (refused|reset|aborted)|Network is unreachable|ProxyError"
 )
+NOT_OFFERED = re.compile(
+    r"No matching distribution found|ResolutionImpossible"
+)  # what pip says offline without retries
 NO_ROOM = re.compile(r"No space left on device|Disk quota exceeded")
 
 
@@ -33,6 +36,11 @@ def diagnose(log: str) -> str | None:
         return (
             "The package index cannot be reached: check the network (or set HTTPS_PROXY, or PIP_INDEX_URL to a "
             "mirror), then run the same command again; it goes on where it stopped."
+        )
+    if NOT_OFFERED.search(log):
+        return (
+            "The package index cannot be reached or lacks a version that requirements/constraints.txt names: check "
+            "the network and pip's settings (pip config list), then run the same command again."
         )
     return None
 

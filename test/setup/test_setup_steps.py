@@ -51,6 +51,7 @@ def test_a_failure_shows_the_last_lines_of_its_own_log(progress, out):
     [
         ("NewConnectionError: Failed to establish a new connection: [Errno -2]", "cannot be reached"),
         ("[Errno -3] Temporary failure in name resolution", "cannot be reached"),
+        ("ERROR: ResolutionImpossible: for help visit", "cannot be reached or lacks a version"),
         ("OSError: [Errno 28] No space left on device", "disk is full"),
     ],
 )
