@@ -17,6 +17,9 @@ export AMENT_PREFIX_PATH := $(CURDIR)/$(VENV):$(AMENT_PREFIX_PATH)
 export LD_LIBRARY_PATH := $(CURDIR)/$(VENV)/lib:$(LD_LIBRARY_PATH)
 endif
 
+# ROS 2 does not start where it cannot log, for instance with a home that is read-only.
+export ROS_LOG_DIR ?= $(CURDIR)/$(VENV)/log
+
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev demo test lint colcon marks bench clean python
 
@@ -54,8 +57,8 @@ marks: setup  ## Score every model on the corpora in DATA
 bench: setup-dev  ## Run every benchmark
 	@for script in benchmarks/bench_*.py; do echo "== $$script"; "$(BIN)/python" "$$script" || exit 1; done
 
-clean:  ## Remove everything that was built, the virtual environment too
-	rm -rf "$(VENV)" build install log runs *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean:  ## Remove what was built, the virtual environment too (not runs/)
+	rm -rf "$(VENV)" build install log *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 python:
