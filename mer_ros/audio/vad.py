@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.errors import InputError, MissingDependencyError, ModelError, OptionError
+from mer_ros.inference import Session
 from mer_ros.utterance import SAMPLE_RATE
 
 VAD_NAMES = ("webrtc", "silero")
@@ -70,31 +71,15 @@ class SileroVad:
         path = Path(model_file) if model_file else _packaged_silero()
         if not path.is_file():
             raise ModelError(f"no Silero VAD model at {path}: give the path of silero_vad.onnx")
-        try:
-            import onnxruntime
-            from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
-        except ImportError as error:
-            raise MissingDependencyError("onnxruntime is not installed: pip install onnxruntime") from error
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])
-        except (
-            ort_errors.Fail,
-            ort_errors.InvalidProtobuf,
-            ort_errors.InvalidGraph,
-            ort_errors.InvalidArgument,
-        ) as error:
-            raise ModelError(f"{path} is not an ONNX model that opens ({error}): give silero_vad.onnx") from error
-        names = {value.name for value in self._session.get_inputs()}
+        self._session = Session(path.read_bytes(), path.name)
+        names = {value.name for value in self._session.inputs}
         if names != {"input", "state", "sr"}:
             raise ModelError(f"{path} takes {sorted(names)}, not input, sr and state: give silero_vad.onnx of v5 or v6")
         self.reset()
 
     def reset(self) -> None:
         """Forget the signal so far."""
-        self._state = np.zeros((2, 1, 128), np.float32)
+        self._state: NDArray[Any] = np.zeros((2, 1, 128), np.float32)
         self._input = np.zeros((1, self._CONTEXT + self.frame_length), np.float32)
         self._rate = np.array(SAMPLE_RATE, np.int64)
 
@@ -103,7 +88,7 @@ class SileroVad:
         _check(frame, self.frame_length)
         self._input[0, : self._CONTEXT] = self._input[0, -self._CONTEXT :]
         self._input[0, self._CONTEXT :] = frame / np.float32(32768)
-        feed = {"input": self._input, "state": self._state, "sr": self._rate}
+        feed: dict[str, NDArray[Any]] = {"input": self._input, "state": self._state, "sr": self._rate}
         output, self._state = self._session.run(["output", "stateN"], feed)
         return float(output[0, 0])
 

