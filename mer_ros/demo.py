@@ -101,6 +101,7 @@ class _Show:
 
     def __exit__(self, *_: object) -> None:
         if self._live:
+            self.state.over = True
             self._draw()
             self._live.stop()
 

@@ -38,7 +38,8 @@ class ViewState:
     title: what is played or listened to. nodes: each node's state, as the lifecycle manager tells it.
     troubles: what nodes complain of. latest: the last final estimate. live: the last interim one.
     after_s: from the end of that utterance to the arrival of its emotion. finals: all final ones, oldest first.
-    waits_s: their `after_s`. utterances: how many have ended. running_s: since the start.
+    waits_s: their `after_s`. utterances: how many have ended. over: nothing more will come. running_s: since
+    the start.
     """
 
     title: str
@@ -51,6 +52,7 @@ class ViewState:
     waits_s: list[float] = field(default_factory=list)
     utterances: int = 0
     speaking: bool = False
+    over: bool = False
     running_s: float = 0.0
 
     def add_final(self, estimate: EmotionEstimate, after_s: float) -> None:
@@ -230,4 +232,4 @@ def _foot(state: ViewState) -> RenderableType:
     if state.troubles:
         name, trouble = next(iter(state.troubles.items()))
         return Text(f"{name}: {printable(trouble)}", style="bold red", no_wrap=True, overflow="ellipsis")
-    return Text("Ctrl-C ends it", style="dim")
+    return Text("" if state.over else "Ctrl-C ends it", style="dim")
