@@ -25,7 +25,7 @@ from mer_ros.training.scores import accuracy, weighted_f1
 from mer_ros.training.speech import statistics
 from mer_ros.training.trained import Report, Trained
 
-EARLY_OPTIONS = FitOptions(epochs=16, batch_size=32, learning_rate=3e-3, weight_decay=1e-2, average=0.98)
+EARLY_OPTIONS = FitOptions(epochs=12, batch_size=32, learning_rate=3e-3, weight_decay=1e-2, average=0.98)
 GENERATED = 600
 FREQUENT_WORDS = 5_000
 
@@ -137,7 +137,7 @@ def train_early_fusion(
 
 
 _MECHANISM = (
-    "Trained on generated samples whose label needs all three modalities (a blob's direction, the kind of words, a "
+    "Trained on generated samples whose label needs all three modalities (the side of a flash, the kind of words, a "
     "level): it shows that the mechanism learns, and takes the place of a model trained on aligned recordings."
 )
 

@@ -51,10 +51,11 @@ def train_face_stream(
     options: FitOptions = FACE_OPTIONS,
     run: Path | None = None,
     progress: bool = True,
+    width: int = 24,
 ) -> FaceClassifier:
     """The face stream with a linear head."""
     torch.manual_seed(options.seed)
-    network = FaceClassifier()
+    network = FaceClassifier(width=width)
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     tensors = grey_batch(train)
 

@@ -18,8 +18,9 @@ FRAMES = (10, 84, 150, 3)
 POSITIVE_WORDS = ("good", "great", "happy", "love", "wonderful", "nice")
 NEGATIVE_WORDS = ("bad", "terrible", "hate", "awful", "sad", "wrong")
 PLAIN_WORDS = ("the", "table", "we", "walk", "to", "house", "and", "car", "blue", "on", "street", "water")
-# Three bits (moves right, positive words, loud voice) name the emotion: no modality alone tells it.
-_EMOTION_OF_BITS = np.array([0, 1, 2, 3, 4, 5, 6, 4])
+# Three bits (flashes at the right, positive words, loud voice), of which all three are never set, name the emotion:
+# no modality alone, nor two of them, tell it.
+_PLACES = np.array([4, 2, 1])
 _SENTIMENT_OF_EMOTION = np.array([0, 0, 0, 2, 1, 0, 2])
 
 
@@ -100,11 +101,11 @@ class Aligned:
 
 
 def aligned_samples(n: int, generator: np.random.Generator) -> Aligned:
-    """Samples whose emotion needs all three modalities: a blob's direction, the kind of words, and a level."""
-    bits = generator.integers(0, 2, (n, 3))
-    emotions = _EMOTION_OF_BITS[bits @ np.array([4, 2, 1])]
+    """Samples whose emotion needs all three modalities: a flash's side, the kind of words, and a level."""
+    emotions = generator.integers(0, len(EMOTIONS), n)
+    bits = (emotions[:, None] & _PLACES) > 0
     return Aligned(
-        np.stack([_moving_blob(bool(right), generator) for right in bits[:, 0]]),
+        np.stack([_flash(bool(right), generator) for right in bits[:, 0]]),
         tuple(_words(bool(positive), generator) for positive in bits[:, 1]),
         np.stack([_voice(bool(loud), generator) for loud in bits[:, 2]]),
         emotions,
@@ -112,14 +113,13 @@ def aligned_samples(n: int, generator: np.random.Generator) -> Aligned:
     )
 
 
-def _moving_blob(right: bool, generator: np.random.Generator) -> NDArray[np.uint8]:
+def _flash(right: bool, generator: np.random.Generator) -> NDArray[np.uint8]:
+    """Something bright on one side, which goes before the last frames: these alone tell nothing."""
     frames = generator.integers(0, 60, FRAMES, dtype=np.uint8)
-    size, step = 28, 8
+    size, half = 28, FRAMES[2] // 2
     top = generator.integers(0, FRAMES[1] - size)
-    start = generator.integers(0, FRAMES[2] - size - step * (FRAMES[0] - 1))
-    for t in range(FRAMES[0]):
-        left = start + step * (t if right else FRAMES[0] - 1 - t)
-        frames[t, top : top + size, left : left + size] = 230
+    left = generator.integers(0, half - size) + (half if right else 0)
+    frames[: FRAMES[0] - 3, top : top + size, left : left + size] = 230
     return frames
 
 

@@ -53,7 +53,7 @@ def test_meld_refuses(tmp_path, content, message):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(InputError, match="train_sent_emo.csv is missing"):
+    with pytest.raises(InputError, match=r"train_sent_emo\.csv is missing"):
         text.load_meld(tmp_path, "train")
 
 

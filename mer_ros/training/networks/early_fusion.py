@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import nn
+from torch.nn import functional
 
 from mer_ros.training.networks.face import conv
 from mer_ros.training.networks.text import CnnEncoder, WordVectors
@@ -30,22 +31,25 @@ class ConvLstm(nn.Module):
 
 
 class FrameEncoder(nn.Module):
-    """uint8 [B, T, 84, 150, 3] to [B, 32]: what the frames show, and how it moves."""
+    """uint8 [B, T, 84, 150, 3] to [B, 112]: what the frames show, and have shown, in six parts of the picture."""
 
-    features = 32
+    features = 16 * 6 + 16
 
     def __init__(self) -> None:
         super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, 16, 6, 6), nn.ReLU(), conv(16, 16))  # 84x150 to 14x25
+        self.stem = nn.Sequential(
+            nn.Conv2d(3, 16, 6, 6, bias=False), nn.BatchNorm2d(16), nn.ReLU(), conv(16, 16, 2)
+        )  # 84x150 to 14x25, to 7x13
         self.lstm = ConvLstm(16, 16)
 
     def forward(self, frames: torch.Tensor) -> torch.Tensor:
-        """The mean and the largest of each channel of the last state."""
+        """The mean of each channel of the last state in each part, and its largest."""
         time = frames.shape[1]
         pictures = frames.flatten(0, 1).permute(0, 3, 1, 2).contiguous()
-        x = self.stem(pictures.float() / 127.5 - 1.0)
-        state = self.lstm(x.unflatten(0, (-1, time))).flatten(2)
-        return torch.cat((state.mean(dim=2), state.amax(dim=2)), dim=1)
+        x = self.stem(pictures.float())
+        state = self.lstm(x.unflatten(0, (-1, time)))
+        parts = functional.avg_pool2d(state, (3, 4))
+        return torch.cat((parts.flatten(1), state.flatten(2).amax(dim=2)), dim=1)
 
 
 class VoiceEncoder(nn.Module):
