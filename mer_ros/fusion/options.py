@@ -26,7 +26,7 @@ class FusionOptions:
     live_horizon_ms: how old what was last seen or heard may be in an interim estimate.
     """
 
-    deadline_ms: float = 1500.0
+    deadline_ms: float = 3000.0
     independence: float = 0.5
     target_prior: tuple[float, ...] = CONVERSATION_PRIOR
     early: bool = False

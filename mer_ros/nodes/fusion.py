@@ -47,7 +47,7 @@ class FusionNode(PipelineNode):
         Parameter("speech_model", "", "name of a speech model; empty: the default one"),
         Parameter("text_model", "", "name of a text model; empty: the default one"),
         Parameter("live", True, "publish interim estimates on emotion/live"),
-        Parameter("fusion.deadline_ms", 1500.0, "publish without what has not come by then", 50.0, 60000.0),
+        Parameter("fusion.deadline_ms", 3000.0, "publish without what has not come by then", 50.0, 60000.0),
         Parameter("fusion.independence", 0.5, "how much agreeing modalities add to each other", 0.0, 1.0),
         Parameter(
             "fusion.target_prior",
