@@ -99,7 +99,7 @@ def _dialogue(model: Model) -> DialogueModel:
         probabilities: NDArray[np.floating], history: NDArray[np.float32], same_speaker: NDArray[np.float32]
     ) -> NDArray[np.floating]:
         outputs = model.run(
-            probabilities=np.asarray(probabilities, np.float32)[None],
+            current=np.asarray(probabilities, np.float32)[None],
             history=history[None],
             same_speaker=same_speaker[None],
         )
