@@ -148,7 +148,8 @@ def train_speech(
     everyone = np.arange(len(train))
     network = _fit_rows(train, features, everyone, options, run / "fit", progress)
     chances = _chances(train, everyone)
-    prior = np.bincount(train.labels, chances, len(EMOTIONS))
+    prior = np.bincount(train.labels, chances, len(EMOTIONS)) + 1e-3  # a class may be absent
+    prior /= prior.sum()
     shares = np.bincount(train.labels, minlength=len(EMOTIONS)) / len(train)
     temperature = fit_temperature(unseen, train.labels, prior / np.maximum(shares, 1e-9))
     logits = speech_logits(network, torch.from_numpy(features_of(held_out, progress=progress)[0]))

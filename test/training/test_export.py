@@ -1,0 +1,157 @@
+"""Exported files answer as torch does, and the runtime takes them by their manifest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch, which is not installed")
+pytest.importorskip("onnx", reason="export needs onnx, which is not installed")
+
+from mer_ros.emotion import EMOTIONS  # noqa: E402
+from mer_ros.errors import ModelError  # noqa: E402
+from mer_ros.inference import load_manifest, load_model  # noqa: E402
+from mer_ros.text.tokens import token_row  # noqa: E402
+from mer_ros.training import export as export_module  # noqa: E402
+from mer_ros.training.export import Graph, export  # noqa: E402
+from mer_ros.training.graphs import GRAPHS  # noqa: E402
+from mer_ros.training.networks.dialogue import DialogueNet  # noqa: E402
+from mer_ros.training.networks.early_fusion import EarlyFusionNet  # noqa: E402
+from mer_ros.training.networks.face import CaerNet  # noqa: E402
+from mer_ros.training.networks.speech import SpeechNet  # noqa: E402
+from mer_ros.training.networks.text import TextNet  # noqa: E402
+from mer_ros.training.trained import Report, Trained, load_trained  # noqa: E402
+
+WORDS = ("", "<unknown>", "so", "good", "!", "not")
+REPORT = Report(
+    prior=(0.1, 0.1, 0.1, 0.2, 0.3, 0.1, 0.1),
+    reliability=0.5,
+    metrics={"split": "generated", "n": 8, "accuracy": 0.5},
+    data=("generated",),
+    terms="Generated data: none.",
+    command="mer train text --data DIR --seed 1",
+    about="A model of the tests.",
+    limits=("It knows nothing.",),
+)
+
+
+def vectors():
+    return torch.from_numpy(np.random.default_rng(1).normal(size=(len(WORDS), 8)).astype(np.float32))
+
+
+def trained(task, arch="cnn"):
+    """A network as it starts, which the export cannot know from one that was trained."""
+    torch.manual_seed(1)
+    statistics = (torch.randn(34), torch.rand(34) + 0.5)
+    if task == "text":
+        network = TextNet(arch, vectors())
+        network.words.compress()
+    elif task == "early_fusion":
+        network = EarlyFusionNet(vectors(), *statistics)
+        network.words.compress()
+    else:
+        network = {"speech": lambda: SpeechNet(*statistics), "face": CaerNet, "dialogue": DialogueNet}[task]()
+    words = WORDS if task in ("text", "early_fusion") else ()
+    temperatures = (1.3, 0.8) if words else (1.3,)
+    return Trained(task, {"arch": arch}, network.state_dict(), REPORT, temperatures, words)
+
+
+@pytest.mark.parametrize(
+    ("task", "arch", "inputs", "outputs"),
+    [
+        ("text", "cnn", {"tokens": "string [n, 20]"}, {"probabilities", "sentiment_probabilities", "known"}),
+        ("text", "lstm", {"tokens": "string [n, 20]"}, {"probabilities", "sentiment_probabilities", "known"}),
+        ("speech", "", {"features": "float32 [n, 100, 34]"}, {"probabilities"}),
+        ("face", "", {"face": "uint8 [n, 96, 96, 3]", "context": "uint8 [n, 112, 150, 3]"}, {"probabilities"}),
+        (
+            "early_fusion",
+            "",
+            {
+                "frames": "uint8 [n, 10, 84, 150, 3]",
+                "tokens": "string [n, 20]",
+                "features": "float32 [n, 100, 34]",
+            },
+            {"probabilities", "sentiment_probabilities"},
+        ),
+        (
+            "dialogue",
+            "",
+            {"current": "float32 [n, 7]", "history": "float32 [n, 6, 7]", "same_speaker": "float32 [n, 6]"},
+            {"probabilities"},
+        ),
+    ],
+)
+def test_export_keeps_the_contract(tmp_path, task, arch, inputs, outputs):
+    trained(task, arch).save(tmp_path / "run")
+    kept = load_trained(tmp_path / "run")
+    entry = export("a-model", kept, GRAPHS[task], tmp_path / "models")
+    assert {name: str(spec) for name, spec in entry.inputs.items()} == inputs
+    assert set(entry.outputs) == outputs
+    assert entry.labels == EMOTIONS
+    assert entry.default
+    assert load_manifest(tmp_path / "models") == (entry,)
+    model = load_model(tmp_path / "models", task)  # checks sha256, names, types and shapes
+    graph = GRAPHS[task](kept)
+    assert export_module.disagreement(graph, tmp_path / "models" / entry.file) < 1e-4
+    assert model.entry.prior == REPORT.prior
+    card = (tmp_path / "models" / "a-model.md").read_text(encoding="utf-8")
+    for part in ("A model of the tests.", "generated (n = 8)", "It knows nothing.", REPORT.command, REPORT.terms):
+        assert part in card
+
+
+def test_words_are_looked_up_inside(tmp_path):
+    kept = trained("text", "lstm")
+    export("t", kept, GRAPHS["text"], tmp_path)
+    outputs = load_model(tmp_path, "text").run(tokens=np.stack([token_row("Not SO good!"), token_row("so zyx")]))
+    assert outputs["known"][0, :5].tolist() == [True, True, True, True, False]
+    assert outputs["known"][1, :3].tolist() == [True, False, False]
+    ids = torch.zeros(1, 20, dtype=torch.int64)
+    ids[0, :4] = torch.tensor([WORDS.index(w) for w in ("not", "so", "good", "!")])
+    with torch.no_grad():
+        wanted = GRAPHS["text"](kept).module(ids)[0]
+    assert np.abs(outputs["probabilities"][0] - wanted[0].numpy()).max() < 1e-5
+
+
+def test_the_first_model_of_a_task_is_its_default_until_another_is_chosen(tmp_path):
+    names = ("one", "two", "three")
+    for name, default in zip(names, (None, None, True), strict=True):
+        export(name, trained("dialogue"), GRAPHS["dialogue"], tmp_path, default=default)
+    assert {e.name: e.default for e in load_manifest(tmp_path)} == {"one": False, "two": False, "three": True}
+    export("three", trained("dialogue"), GRAPHS["dialogue"], tmp_path)
+    assert load_model(tmp_path, "dialogue").entry.name == "three"
+
+
+def test_a_file_that_answers_otherwise_is_not_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(export_module, "disagreement", lambda graph, path: 0.01)
+    with pytest.raises(ModelError, match=r"differ by 0\.01"):
+        export("t", trained("dialogue"), GRAPHS["dialogue"], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_disagreement_is_seen(tmp_path):
+    graph = GRAPHS["dialogue"](trained("dialogue"))
+    export_module.write_onnx(graph, tmp_path / "a.onnx")
+    other = trained("dialogue")
+    other.weights["own"] += torch.eye(7)
+    assert export_module.disagreement(graph, tmp_path / "a.onnx") < 1e-5
+    changed = Graph(GRAPHS["dialogue"](other).module, graph.inputs, graph.outputs)
+    assert export_module.disagreement(changed, tmp_path / "a.onnx") > 1e-3
+
+
+def test_an_unfinished_run_is_named(tmp_path):
+    with pytest.raises(ModelError, match="has finished"):
+        load_trained(tmp_path)
+
+
+def test_what_ships_is_complete(models_dir: Path):
+    entries = load_manifest(models_dir)
+    assert {e.task for e in entries if e.default} == {"text", "speech", "face", "early_fusion", "dialogue"}
+    for entry in entries:
+        model = load_model(models_dir, entry.task, entry.name)
+        assert model.entry.metrics["n"] > 0
+        card = (models_dir / f"{entry.name}.md").read_text(encoding="utf-8")
+        assert entry.terms in card
+        assert entry.command in card
+    assert sum((models_dir / e.file).stat().st_size for e in entries) < 20e6

@@ -1,0 +1,111 @@
+"""The loop: the same seed gives the same weights, also when a run was stopped and resumed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch, which is not installed")
+
+from torch import nn  # noqa: E402
+from torch.nn import functional  # noqa: E402
+
+from mer_ros.errors import OptionError  # noqa: E402
+from mer_ros.training.calibration import expected_calibration_error, fit_temperature, softmax  # noqa: E402
+from mer_ros.training.loop import FitOptions, fit, shuffled, steps_of  # noqa: E402
+
+GENERATOR = np.random.default_rng(1)
+DATA = (torch.from_numpy(GENERATOR.normal(size=(64, 5)).astype(np.float32)), torch.arange(64) % 3)
+OPTIONS = FitOptions(epochs=4, batch_size=16, learning_rate=1e-2, average=0.5)
+
+
+class Stopped(Exception):
+    pass
+
+
+def run(options=OPTIONS, folder=None, stop_in=None, score=None):
+    torch.manual_seed(options.seed)
+    network = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 3))
+    epochs = []
+
+    def batches(generator):
+        epochs.append(1)
+        if stop_in is not None and len(epochs) > stop_in:
+            raise Stopped
+        return shuffled(DATA, options.batch_size, generator)
+
+    def loss(network, batch):
+        return functional.cross_entropy(network(batch[0]), batch[1])
+
+    history = fit(network, loss, batches, 4, options, run=folder, score=score, progress=False)
+    return network.state_dict(), history, len(epochs)
+
+
+def same(one, two):
+    return all(torch.equal(a, b) for a, b in zip(one.values(), two.values(), strict=True))
+
+
+def test_the_seed_decides_everything():
+    assert same(run()[0], run()[0])
+    assert not same(run()[0], run(replace(OPTIONS, seed=2))[0])
+
+
+def test_a_resumed_run_ends_like_one_that_was_not_stopped(tmp_path):
+    with pytest.raises(Stopped):
+        run(folder=tmp_path, stop_in=2)
+    weights, history, epochs = run(folder=tmp_path)
+    assert epochs == 2
+    whole, whole_history, _ = run()
+    assert same(weights, whole)
+    assert history == whole_history
+    assert run(folder=tmp_path)[2] == 0  # finished: nothing is left to do
+
+
+def test_a_checkpoint_of_other_options_is_refused(tmp_path):
+    run(folder=tmp_path)
+    with pytest.raises(OptionError, match="other options"):
+        run(replace(OPTIONS, learning_rate=1e-3), folder=tmp_path)
+
+
+def test_the_best_weights_are_kept():
+    scores = iter([0.1, 0.9, 0.2, 0.3])
+    seen = []
+
+    def score(network):
+        seen.append({k: v.clone() for k, v in network.state_dict().items()})
+        return next(scores)
+
+    weights = run(replace(OPTIONS, keep="best"), score=score)[0]
+    assert same(weights, seen[1])
+
+
+@pytest.mark.parametrize("wrong", [{"epochs": 0}, {"batch_size": 0}, {"average": 1.0}, {"keep": "first"}])
+def test_options_are_checked(wrong):
+    with pytest.raises(OptionError):
+        FitOptions(**wrong)
+
+
+def test_batches_cover_a_pass_and_follow_the_chances():
+    rows = torch.arange(70)
+    batches = list(shuffled((rows,), 16, np.random.default_rng(1)))
+    assert len(batches) == steps_of(70, 16) == 4
+    assert len({int(i) for (part,) in batches for i in part}) == 64
+    chances = np.zeros(70)
+    chances[[3, 5]] = 0.5
+    drawn = torch.cat([part for (part,) in shuffled((rows,), 16, np.random.default_rng(1), chances)])
+    assert set(drawn.tolist()) == {3, 5}
+    assert [len(part) for (part,) in shuffled((rows[:5],), 16, np.random.default_rng(1))] == [5]
+
+
+def test_temperature_makes_confidence_true():
+    generator = np.random.default_rng(1)
+    true_logits = generator.normal(size=(4000, 7)) * 1.5
+    chances = softmax(true_logits)
+    labels = np.array([generator.choice(7, p=p) for p in chances])
+    temperature = fit_temperature(true_logits * 3.0, labels)
+    assert temperature == pytest.approx(3.0, rel=0.1)
+    before = expected_calibration_error(softmax(true_logits * 3.0), labels)
+    after = expected_calibration_error(softmax(true_logits * 3.0, temperature), labels)
+    assert after < 0.03 < before
