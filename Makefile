@@ -4,6 +4,7 @@ PYTHON ?= python3
 ROS ?= auto
 VENV ?= .venv
 DATA ?= ../shared/data
+CLIPS ?= ../shared/clips
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 
@@ -54,8 +55,10 @@ colcon: setup-dev  ## Set up, then build both packages with colcon and load what
 marks: setup  ## Score every model on the corpora in DATA
 	@"$(BIN)/mer" evaluate all --data "$(DATA)"
 
-bench: setup-dev  ## Run every benchmark
-	@for script in benchmarks/bench_*.py; do echo "== $$script"; "$(BIN)/python" "$$script" || exit 1; done
+bench: setup-dev  ## Run every benchmark; the one of face detectors needs clips of talking faces in CLIPS
+	@"$(BIN)/python" benchmarks/short_term_features.py
+	@if [ -d "$(CLIPS)" ]; then "$(BIN)/python" benchmarks/face_detectors.py --clips "$(CLIPS)"; \
+	else echo "face_detectors.py left out: no folder $(CLIPS)"; fi
 
 clean:  ## Remove what was built, the virtual environment too (not runs/)
 	rm -rf "$(VENV)" build install log *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
