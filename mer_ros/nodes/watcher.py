@@ -6,56 +6,19 @@ import time
 from collections import Counter
 from typing import Any
 
-import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
 from mer_msgs.msg import Emotion
 from mer_msgs.msg import Utterance as UtteranceMessage
 from rclpy.node import Node
 
-from mer_ros.emotion import EmotionEstimate, Modality, ModalityEstimate
+from mer_ros.emotion import EmotionEstimate
 from mer_ros.nodes import qos
-from mer_ros.nodes.conversions.stamps import to_ns
+from mer_ros.nodes.conversions.emotions import estimate_of
 from mer_ros.nodes.health import ERROR
 from mer_ros.view import ViewState
 
 STALE_S = 2.0
 MANAGER = "lifecycle_manager"
-
-
-def estimate_of(message: Emotion) -> EmotionEstimate:
-    """What a message on `emotion` or `emotion/live` says; without the earlier turns."""
-    return EmotionEstimate(
-        utterance_id=message.utterance_id,
-        start_ns=to_ns(message.start),
-        end_ns=to_ns(message.end),
-        is_final=message.is_final,
-        probabilities=np.array(message.probabilities),
-        sentiment_probabilities=np.array(message.sentiment_probabilities),
-        emotion=message.emotion,
-        confidence=message.confidence,
-        sentiment=message.sentiment,
-        valence=message.valence,
-        arousal=message.arousal,
-        modalities=tuple(
-            ModalityEstimate(
-                modality=Modality(item.modality),
-                probabilities=np.array(item.probabilities) if item.available else None,
-                reason=item.reason,
-                quality=item.quality,
-                weight=item.weight,
-                model=item.model,
-            )
-            for item in message.modalities
-        ),
-        transcript=message.transcript,
-        person_id=message.person_id,
-        face_id=message.face_id,
-        voice_id=message.voice_id,
-        dialogue_id=message.dialogue_id,
-        turn=message.turn,
-        previous_emotion=message.previous_emotion,
-        latency_ms={item.stage: item.milliseconds for item in message.latency},
-    )
 
 
 class WatcherNode(Node):

@@ -1,4 +1,4 @@
-"""Emotion estimates to messages."""
+"""Emotion estimates to messages, and back."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from mer_msgs.msg import Emotion as EmotionMsg
 from mer_msgs.msg import ModalityEstimate as ModalityEstimateMsg
 from mer_msgs.msg import StageLatency
 
-from mer_ros.emotion import EMOTIONS, DialogueTurn, EmotionEstimate, ModalityEstimate
-from mer_ros.nodes.conversions.stamps import header, to_time
+from mer_ros.emotion import EMOTIONS, DialogueTurn, EmotionEstimate, Modality, ModalityEstimate
+from mer_ros.nodes.conversions.stamps import header, to_ns, to_time
 
 _UNKNOWN = np.full(len(EMOTIONS), np.nan, np.float32)
 
@@ -40,6 +40,42 @@ def emotion_message(estimate: EmotionEstimate, frame_id: str = "") -> EmotionMsg
         shifted=estimate.shifted,
         previous_emotion=estimate.previous_emotion,
         latency=[StageLatency(stage=stage, milliseconds=float(value)) for stage, value in estimate.latency_ms.items()],
+    )
+
+
+def estimate_of(message: Emotion) -> EmotionEstimate:
+    """Return the estimate of a message; the turns before it are left out, as their probabilities are not in it."""
+    return EmotionEstimate(
+        utterance_id=message.utterance_id,
+        start_ns=to_ns(message.start),
+        end_ns=to_ns(message.end),
+        is_final=message.is_final,
+        probabilities=np.array(message.probabilities),
+        sentiment_probabilities=np.array(message.sentiment_probabilities),
+        emotion=message.emotion,
+        confidence=message.confidence,
+        sentiment=message.sentiment,
+        valence=message.valence,
+        arousal=message.arousal,
+        modalities=tuple(
+            ModalityEstimate(
+                modality=Modality(item.modality),
+                probabilities=np.array(item.probabilities) if item.available else None,
+                reason=item.reason,
+                quality=item.quality,
+                weight=item.weight,
+                model=item.model,
+            )
+            for item in message.modalities
+        ),
+        transcript=message.transcript,
+        person_id=message.person_id,
+        face_id=message.face_id,
+        voice_id=message.voice_id,
+        dialogue_id=message.dialogue_id,
+        turn=message.turn,
+        previous_emotion=message.previous_emotion,
+        latency_ms={item.stage: item.milliseconds for item in message.latency},
     )
 
 
