@@ -8,13 +8,16 @@ import torch
 from torch.nn import functional
 
 
-def augment_faces(faces: torch.Tensor) -> torch.Tensor:
-    """float [B, 1, H, W], 0..1, mirrored, turned, scaled, moved, relit, and partly erased at random."""
+def augment_faces(faces: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
+    """float [B, 1, H, W], 0..1, mirrored, turned, scaled, moved, relit, and partly erased at random.
+
+    strength: 0..1, of everything but the mirroring; at 1 it turns by up to 15 degrees and scales by up to 15 %.
+    """
     n = len(faces)
-    angle = (torch.rand(n) * 2 - 1) * math.radians(15)
-    scale = 1.0 + (torch.rand(n) * 2 - 1) * 0.15
+    angle = (torch.rand(n) * 2 - 1) * math.radians(15) * strength
+    scale = 1.0 + (torch.rand(n) * 2 - 1) * 0.15 * strength
     mirror = torch.where(torch.rand(n) < 0.5, -1.0, 1.0)
-    shift = (torch.rand(n, 2) * 2 - 1) * 0.14
+    shift = (torch.rand(n, 2) * 2 - 1) * 0.14 * strength
     cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
     matrix = torch.stack(
         (torch.stack((cos * mirror, -sin, shift[:, 0]), 1), torch.stack((sin * mirror, cos, shift[:, 1]), 1)),
@@ -23,7 +26,7 @@ def augment_faces(faces: torch.Tensor) -> torch.Tensor:
     grid = functional.affine_grid(matrix, list(faces.shape), align_corners=False)
     moved = functional.grid_sample(faces, grid, padding_mode="reflection", align_corners=False)
     gamma = torch.exp((torch.rand(n, 1, 1, 1) * 2 - 1) * 0.3)
-    return _erase(moved.clamp(0, 1) ** gamma, chance=0.5)
+    return _erase(moved.clamp(0, 1) ** gamma, chance=0.5 * strength)
 
 
 def _erase(faces: torch.Tensor, chance: float) -> torch.Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,8 @@ from mer_ros.training.networks.face import FaceClassifier
 FACE_OPTIONS = FitOptions(
     epochs=28, batch_size=128, learning_rate=3e-3, weight_decay=5e-2, average=0.998, bfloat16=True
 )
+# Then once more at a lower rate, with half the changes: the network is too small to fit them all.
+SETTLE_OPTIONS = replace(FACE_OPTIONS, epochs=8, learning_rate=1e-3)
 HELD_OUT = 0.05  # of train, for the temperature and for choices: never the validation part
 
 
@@ -59,10 +62,6 @@ def train_face_stream(
     network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     tensors = grey_batch(train)
 
-    def batches(generator: np.random.Generator) -> Iterable[Batch]:
-        for images, labels in shuffled(tensors, options.batch_size, generator):
-            yield augment_faces(images).contiguous(memory_format=torch.channels_last), labels
-
     def loss(network: nn.Module, batch: Batch) -> torch.Tensor:
         return functional.cross_entropy(network(batch[0]).float(), batch[1], label_smoothing=0.1)
 
@@ -70,6 +69,17 @@ def train_face_stream(
         right = face_logits(network, held_out).argmax(1) == torch.from_numpy(held_out.labels)
         return right.float().mean().item()
 
-    steps = steps_of(len(train), options.batch_size)
-    fit(network, loss, batches, steps, options, run=run, score=score, progress=progress)
+    settle = replace(SETTLE_OPTIONS, epochs=min(SETTLE_OPTIONS.epochs, options.epochs), seed=options.seed)
+    for name, strength, chosen in (("stream", 1.0, options), ("settle", 0.5, settle)):
+
+        def batches(
+            generator: np.random.Generator, size: int = chosen.batch_size, strength: float = strength
+        ) -> Iterable[Batch]:
+            for images, labels in shuffled(tensors, size, generator):
+                changed = augment_faces(images, strength)
+                yield changed.contiguous(memory_format=torch.channels_last), labels
+
+        steps = steps_of(len(train), chosen.batch_size)
+        folder = run / name if run is not None else None
+        fit(network, loss, batches, steps, chosen, run=folder, score=score, progress=progress)
     return network

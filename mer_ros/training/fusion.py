@@ -50,7 +50,7 @@ class Fused(nn.Module):
 def stream_features(stream: FaceStream, faces: torch.Tensor, augment: bool = False) -> torch.Tensor:
     """[N, F] of grey faces [N, 1, 48, 48]."""
     stream.eval()
-    return torch.cat([stream(augment_faces(part) if augment else part) for part in faces.split(256)])
+    return torch.cat([stream.both(augment_faces(part) if augment else part) for part in faces.split(256)])
 
 
 def fit_fusion(
@@ -121,7 +121,7 @@ def train_face(
     """Both streams from FER2013 train; reported on its validation part (the original PublicTest)."""
     train, held_out, validation = load_split(data)
     options = replace(FACE_OPTIONS, epochs=epochs, seed=seed)
-    stream = train_face_stream(train, held_out, options, run / "stream", progress).stream
+    stream = train_face_stream(train, held_out, options, run, progress).stream
     torch.manual_seed(seed)
     network = CaerNet()
     network.face.load_state_dict(stream.state_dict())

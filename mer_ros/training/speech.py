@@ -183,7 +183,7 @@ def train_speech(
             "normalisation and the masking of padding inside. The folds are over the training speakers.",
             limits=(
                 "Learned from acted, clean, single sentences; spontaneous speech shows emotions far more faintly.",
-                "Two languages (English, German) and 28 voices at most; older voices and children are hardly in it.",
+                "Two languages (English, German) and 24 voices; older voices and children are hardly in it.",
                 "Not for decisions about people.",
             ),
         ),

@@ -63,6 +63,10 @@ class FaceStream(nn.Module):
         """One vector a face."""
         return self.blocks(standardise(face)).mean(dim=(2, 3))
 
+    def both(self, face: torch.Tensor) -> torch.Tensor:
+        """The mean of the face's and its mirror image's vectors: one point more of accuracy, for twice the time."""
+        return (self(face) + self(face.flip(3))) / 2.0
+
 
 class FaceClassifier(nn.Module):
     """The face stream alone with a linear head: how the stream is trained before the fusion."""
@@ -141,7 +145,7 @@ class CaerNet(nn.Module):
     def face_features(self, face: torch.Tensor) -> torch.Tensor:
         """Grey, and each 2x2 pixels to their mean: 96 to 48."""
         x = (face.permute(0, 3, 1, 2).float() / 255.0 * self.grey).sum(dim=1, keepdim=True)
-        return self.face(functional.avg_pool2d(x, 2))
+        return self.face.both(functional.avg_pool2d(x, 2))
 
     def forward(self, face: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
         """Logits [B, labels]."""
