@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -43,18 +44,20 @@ def add_models_parser(subparsers: Any, default_folder: Path) -> None:
 
 
 def _list(args: argparse.Namespace) -> int:
-    table = Table("model", "task", "default", "size", "sha256", "measured on", "scores")
+    table = Table("model", "task", "size", "file", "score", box=None, pad_edge=False)
+    for column in table.columns:
+        column.no_wrap = True
     for entry in load_manifest(args.models):
         table.add_row(
-            entry.name,
+            entry.name + (" *" if entry.default else ""),
             entry.task,
-            "yes" if entry.default else "",
             _size(args.models / entry.file),
             _state(args.models, entry),
-            f"{entry.metrics['split']}, n {entry.metrics['n']}",
-            _scores(entry.metrics),
+            _first_score(entry.metrics),
         )
-    Console(markup=False).print(table)
+    console = Console(markup=False, highlight=False)
+    console.print(table)
+    console.print("\n* the default for its task. `mer models show NAME`: data, terms, all scores and what they are of.")
     return 0
 
 
@@ -115,6 +118,6 @@ def _state(folder: Path, entry: ModelEntry) -> str:
     return "ok"
 
 
-def _scores(metrics: Mapping[str, Any]) -> str:
-    scores = {k: v for k, v in metrics.items() if isinstance(v, float)}
-    return "\n".join(f"{k.replace('_', ' ')} {v:.3f}" for k, v in scores.items())
+def _first_score(metrics: Mapping[str, Any]) -> str:
+    name, value = next(((k, v) for k, v in metrics.items() if isinstance(v, float)), ("no score", math.nan))
+    return f"{name.replace('_', ' ')} {value:.3f} (n {metrics['n']})"

@@ -29,10 +29,9 @@ def test_list(mer, tmp_path, capsys):
     assert mer() == 0
     lines = capsys.readouterr().out.splitlines()
     text = next(line for line in lines if "tiny-text" in line)
-    assert "yes" in text
+    assert "tiny-text *" in text
     assert " ok " in text
-    assert "dev lines, n 12" in text
-    assert "weighted f1 0.500" in text
+    assert "weighted f1 0.500 (n 12)" in text
     assert "missing" in next(line for line in lines if "tiny-speech" in line)
 
 

@@ -43,7 +43,7 @@ def emotion_message(estimate: EmotionEstimate, frame_id: str = "") -> EmotionMsg
     )
 
 
-def estimate_of(message: Emotion) -> EmotionEstimate:
+def estimate_of(message: EmotionMsg) -> EmotionEstimate:
     """Return the estimate of a message; the turns before it are left out, as their probabilities are not in it."""
     return EmotionEstimate(
         utterance_id=message.utterance_id,
