@@ -29,14 +29,3 @@ def fit_temperature(
 def softmax(logits: ArrayLike, temperature: float = 1.0) -> NDArray[np.float64]:
     """Probabilities [N, K] at a temperature."""
     return np.exp(log_softmax(np.asarray(logits, np.float64) / temperature, axis=1))
-
-
-def expected_calibration_error(
-    probabilities: NDArray[np.floating], labels: NDArray[np.integer], bins: int = 10
-) -> float:
-    """Mean gap between confidence and accuracy over equal bins of confidence, weighed by their counts."""
-    confidence = probabilities.max(axis=1)
-    right = probabilities.argmax(axis=1) == labels
-    which = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [abs(right[which == b].sum() - confidence[which == b].sum()) for b in range(bins)]
-    return float(sum(gaps) / len(labels))

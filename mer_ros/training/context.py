@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from mer_ros.training.calibration import expected_calibration_error, fit_temperature, softmax
+from mer_ros.evaluation.scores import score
+from mer_ros.training.calibration import fit_temperature, softmax
 from mer_ros.training.corpora.faces import split_rows
 from mer_ros.training.corpora.scenes import Scenes, find_caer_s, load_caer_s
 from mer_ros.training.generated import telling_contexts
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of
 from mer_ros.training.networks.face import CaerNet
-from mer_ros.training.scores import accuracy, unweighted_recall
 from mer_ros.training.trained import Report, Trained, load_trained
 
 CONTEXT_OPTIONS = FitOptions(epochs=12, batch_size=32, learning_rate=2e-3, weight_decay=5e-2, average=0.98)
@@ -103,10 +103,8 @@ def train_context(
     )
     kept = train.rows(held_out)
     temperature = fit_temperature(context_logits(network, kept), kept.labels)
-    logits = context_logits(network, test)
-    said = logits.argmax(axis=1)
+    scores = score(test.labels, softmax(context_logits(network, test), temperature))
     generated = folder is None
-    score = accuracy(test.labels, said)
     shares = np.bincount(train.labels, minlength=7) + 1.0
     trained = Trained(
         "face",
@@ -114,13 +112,13 @@ def train_context(
         network.state_dict(),
         Report(
             prior=tuple((shares / shares.sum()).tolist()),
-            reliability=0.0 if generated else score,
+            reliability=0.0 if generated else scores.accuracy,
             metrics={
                 "split": "generated scenes of another seed" if generated else "CAER-S test",
                 "n": len(test),
-                "accuracy": score,
-                "unweighted_recall": unweighted_recall(test.labels, said),
-                "calibration_error": expected_calibration_error(softmax(logits, temperature), test.labels),
+                "accuracy": scores.accuracy,
+                "uar": scores.uar,
+                "ece": scores.ece,
             },
             data=("generated scenes",) if generated else ("CAER-S train",),
             terms=terms,

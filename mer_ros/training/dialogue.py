@@ -14,13 +14,13 @@ from torch import nn
 from torch.nn import functional
 
 from mer_ros.errors import InputError
+from mer_ros.evaluation.scores import score
 from mer_ros.training.calibration import fit_temperature, softmax
 from mer_ros.training.corpora.text import Lines, load_goemotions, load_meld, split_dialogues
 from mer_ros.training.export import Graph, Head
 from mer_ros.training.glove import Vocabulary
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of
 from mer_ros.training.networks.dialogue import DialogueNet
-from mer_ros.training.scores import accuracy, weighted_f1
 from mer_ros.training.text import (
     BALANCE,
     HELD_OUT,
@@ -119,7 +119,7 @@ def choose_strength(network: DialogueNet, lines: Lines, probabilities: Array) ->
     scores = {}
     for strength in STRENGTHS:
         network.strength.fill_(strength)
-        scores[strength] = weighted_f1(lines.labels, roll_out(network, lines, probabilities).argmax(axis=1))
+        scores[strength] = score(lines.labels, roll_out(network, lines, probabilities)).weighted_f1
     network.strength.fill_(max(scores, key=lambda s: scores[s]))
     return scores
 
@@ -180,15 +180,15 @@ def train_dialogue(
     network = fit_dialogue(rest, probabilities, replace(DIALOGUE_OPTIONS, epochs=epochs, seed=seed), progress)
     chosen = choose_strength(network, held_out, heard(text, held_out, target))
     alone = heard(text, dev, target)
-    said = roll_out(network, dev, alone)
+    with_past, without = score(dev.labels, roll_out(network, dev, alone)), score(dev.labels, alone)
     strength = float(network.strength)
     metrics: dict[str, Any] = {
         "split": "MELD dev, on the text model's answers, the past being the model's own answers",
         "n": len(dev),
-        "weighted_f1": weighted_f1(dev.labels, said.argmax(axis=1)),
-        "weighted_f1_without_context": weighted_f1(dev.labels, alone.argmax(axis=1)),
-        "accuracy": accuracy(dev.labels, said.argmax(axis=1)),
-        "accuracy_without_context": accuracy(dev.labels, alone.argmax(axis=1)),
+        "weighted_f1": with_past.weighted_f1,
+        "weighted_f1_without_context": without.weighted_f1,
+        "accuracy": with_past.accuracy,
+        "accuracy_without_context": without.accuracy,
         "strength": strength,
         "held_out_weighted_f1": chosen[strength],
         "held_out_weighted_f1_without_context": chosen[0.0],

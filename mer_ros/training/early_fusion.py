@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from mer_ros.emotion import SENTIMENTS
+from mer_ros.evaluation.scores import score
 from mer_ros.text.tokens import TOKENS, tokenize
-from mer_ros.training.calibration import expected_calibration_error, fit_temperature, softmax
+from mer_ros.training.calibration import fit_temperature, softmax
 from mer_ros.training.corpora.clips import find_clips, load_clips
 from mer_ros.training.corpora.faces import split_rows
 from mer_ros.training.export import Graph, Head
@@ -21,7 +23,6 @@ from mer_ros.training.generated import Aligned, aligned_samples
 from mer_ros.training.glove import Vocabulary, make_vocabulary
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of
 from mer_ros.training.networks.early_fusion import EarlyFusionNet
-from mer_ros.training.scores import accuracy, weighted_f1
 from mer_ros.training.speech import statistics
 from mer_ros.training.trained import Report, Trained
 
@@ -99,8 +100,8 @@ def train_early_fusion(
     told, felt = early_logits(network, kept)
     temperatures = (fit_temperature(told, kept[3].numpy()), fit_temperature(felt, kept[4].numpy()))
     told, felt = early_logits(network, as_batch(test, vocabulary))
-    said = told.argmax(axis=1)
-    score = weighted_f1(test.emotions, said)
+    scores = score(test.emotions, softmax(told, temperatures[0]))
+    felt_scores = score(test.sentiments, softmax(felt, temperatures[1]), SENTIMENTS)
     shares = np.bincount(train.emotions, minlength=7) + 1.0
     trained = Trained(
         "early_fusion",
@@ -108,14 +109,14 @@ def train_early_fusion(
         network.state_dict(),
         Report(
             prior=tuple((shares / shares.sum()).tolist()),
-            reliability=0.0 if generated else score,
+            reliability=0.0 if generated else scores.weighted_f1,
             metrics={
                 "split": "generated samples, apart from those of training" if generated else "MELD dev clips",
                 "n": len(test),
-                "weighted_f1": score,
-                "accuracy": accuracy(test.emotions, said),
-                "sentiment_weighted_f1": weighted_f1(test.sentiments, felt.argmax(axis=1)),
-                "calibration_error": expected_calibration_error(softmax(told, temperatures[0]), test.emotions),
+                "weighted_f1": scores.weighted_f1,
+                "accuracy": scores.accuracy,
+                "ece": scores.ece,
+                "sentiment_weighted_f1": felt_scores.weighted_f1,
             },
             data=("generated samples" if generated else "MELD train clips", "GloVe 6B 50d"),
             terms="Generated data: none. GloVe: PDDL 1.0." if generated else "MELD: research only. GloVe: PDDL 1.0.",

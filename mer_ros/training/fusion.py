@@ -17,15 +17,15 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from mer_ros.evaluation.scores import score
 from mer_ros.training.augment import augment_faces
-from mer_ros.training.calibration import expected_calibration_error, fit_temperature, softmax
+from mer_ros.training.calibration import fit_temperature, softmax
 from mer_ros.training.corpora.faces import Faces
 from mer_ros.training.export import Graph, Head
 from mer_ros.training.faces import FACE_OPTIONS, grey_batch, load_split, train_face_stream
 from mer_ros.training.generated import textures
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of
 from mer_ros.training.networks.face import CaerNet, FaceStream
-from mer_ros.training.scores import accuracy, unweighted_recall
 from mer_ros.training.trained import Report, Trained
 
 FUSION_OPTIONS = FitOptions(epochs=12, batch_size=512, learning_rate=2e-3, weight_decay=5e-2, average=0.98)
@@ -130,13 +130,14 @@ def train_face(
     temperature = fit_temperature(logits_of(network, held_out, textures(64, generator)), held_out.labels)
     scenes = textures(40, generator)
     logits = logits_of(network, validation, scenes)
-    said = logits.argmax(axis=1)
+    scores = score(validation.labels, softmax(logits, temperature))
     metrics: dict[str, Any] = {
         "split": "FER2013 validation (the original PublicTest), each face before a random scene",
         "n": len(validation),
-        "accuracy": accuracy(validation.labels, said),
-        "unweighted_recall": unweighted_recall(validation.labels, said),
-        "calibration_error": expected_calibration_error(softmax(logits, temperature), validation.labels),
+        "accuracy": scores.accuracy,
+        "uar": scores.uar,
+        "weighted_f1": scores.weighted_f1,
+        "ece": scores.ece,
         **scene_effect(network, validation.rows(np.arange(0, len(validation), 8)), scenes, temperature),
     }
     shares = np.bincount(train.labels, minlength=7) / len(train)

@@ -16,12 +16,13 @@ from tqdm import tqdm
 from mer_ros.audio.features import feature_matrix
 from mer_ros.emotion import EMOTIONS
 from mer_ros.errors import InputError
-from mer_ros.training.calibration import expected_calibration_error, fit_temperature, softmax
-from mer_ros.training.corpora.speech import Clips, load_speech, read_sound, speaker_folds, split_speakers
+from mer_ros.evaluation.datasets import read_sound
+from mer_ros.evaluation.scores import score
+from mer_ros.training.calibration import fit_temperature, softmax
+from mer_ros.training.corpora.speech import Clips, load_speech, speaker_folds, split_speakers
 from mer_ros.training.export import Graph, Head
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of
 from mer_ros.training.networks.speech import SpeechNet
-from mer_ros.training.scores import accuracy, unweighted_recall
 from mer_ros.training.trained import Report, Trained
 
 SPEECH_OPTIONS = FitOptions(epochs=40, batch_size=64, learning_rate=2e-3, weight_decay=5e-2, average=0.99)
@@ -38,6 +39,8 @@ def features_of(clips: Clips, variants: int = 0, seed: int = 1, progress: bool =
     out = np.zeros((1 + variants, len(clips), 100, 34), np.float32)
     for i, path in enumerate(tqdm(clips.paths, "features", mininterval=2.0, disable=not progress)):
         samples = read_sound(path)
+        if not len(samples):
+            raise InputError(f"{path} holds no sample; restore it, or remove it from the list.")
         out[0, i] = feature_matrix(samples)
         for v in range(variants):
             out[v + 1, i] = feature_matrix(vary(samples, generator))
@@ -153,12 +156,10 @@ def train_speech(
     shares = np.bincount(train.labels, minlength=len(EMOTIONS)) / len(train)
     temperature = fit_temperature(unseen, train.labels, prior / np.maximum(shares, 1e-9))
     logits = speech_logits(network, torch.from_numpy(features_of(held_out, progress=progress)[0]))
-    said, guessed = logits.argmax(axis=1), unseen.argmax(axis=1)
-    recall = unweighted_recall(held_out.labels, said)
+    scores = score(held_out.labels, softmax(logits, temperature))
+    guessed = softmax(unseen, temperature)
     folds = {
-        f"{FOLDS}_folds_{name}_unweighted_recall": unweighted_recall(
-            train.labels[corpora == name], guessed[corpora == name]
-        )
+        f"{FOLDS}_folds_{name}_uar": score(train.labels[corpora == name], guessed[corpora == name]).uar
         for name in sorted(set(train.corpora))
     }
     trained = Trained(
@@ -167,13 +168,14 @@ def train_speech(
         network.state_dict(),
         Report(
             prior=tuple(prior.tolist()),
-            reliability=recall,
+            reliability=scores.uar,
             metrics={
                 "split": f"speakers {', '.join(validation)}, apart from those of training; calm counted as neutral",
                 "n": len(held_out),
-                "unweighted_recall": recall,
-                "accuracy": accuracy(held_out.labels, said),
-                "calibration_error": expected_calibration_error(softmax(logits, temperature), held_out.labels),
+                "uar": scores.uar,
+                "accuracy": scores.accuracy,
+                "weighted_f1": scores.weighted_f1,
+                "ece": scores.ece,
                 **folds,
             },
             data=tuple(_CORPORA.get(name, name) for name in sorted(set(train.corpora))),

@@ -12,14 +12,15 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from mer_ros.emotion import SENTIMENTS
+from mer_ros.evaluation.scores import score
 from mer_ros.text.tokens import TOKENS, tokenize
-from mer_ros.training.calibration import expected_calibration_error, fit_temperature, softmax
+from mer_ros.training.calibration import fit_temperature, softmax
 from mer_ros.training.corpora.text import NO_SENTIMENT, Lines, load_goemotions, load_meld, split_dialogues
 from mer_ros.training.export import Graph, Head
 from mer_ros.training.glove import PADDING, UNKNOWN, Vocabulary, make_vocabulary
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of
 from mer_ros.training.networks.text import TextNet
-from mer_ros.training.scores import accuracy, unweighted_recall, weighted_f1
 from mer_ros.training.trained import Report, Trained
 
 PRETRAIN_OPTIONS = FitOptions(epochs=5, batch_size=128, learning_rate=2e-3, weight_decay=1e-2, average=0.99)
@@ -61,7 +62,7 @@ def fit_text(
     options: FitOptions,
     *,
     balance: float = 0.0,
-    score: Callable[[nn.Module], float] | None = None,
+    judge: Callable[[nn.Module], float] | None = None,
     run: Path | None = None,
     progress: bool = True,
 ) -> None:
@@ -80,7 +81,7 @@ def fit_text(
         return value
 
     steps = steps_of(len(batch[0]), options.batch_size)
-    fit(network, loss, batches, steps, options, run=run, score=score, progress=progress)
+    fit(network, loss, batches, steps, options, run=run, score=judge, progress=progress)
 
 
 def pretrain_text(arch: str, lines: Lines, vocabulary: Vocabulary, run: Path, seed: int, progress: bool) -> TextNet:
@@ -118,12 +119,12 @@ def train_text(
         network = pretrain_text(arch, more, vocabulary, run, seed, progress)
     held_ids = as_batch(held_out, vocabulary)[0]
 
-    def score(network: nn.Module) -> float:
-        return weighted_f1(held_out.labels, text_logits(network, held_ids)[0].argmax(axis=1))
+    def judge(network: nn.Module) -> float:
+        return score(held_out.labels, softmax(text_logits(network, held_ids)[0])).weighted_f1
 
     options = replace(TEXT_OPTIONS, epochs=epochs, seed=seed)
     batch = as_batch(lines, vocabulary)
-    fit_text(network, batch, options, balance=BALANCE, score=score, run=run / "meld", progress=progress)
+    fit_text(network, batch, options, balance=BALANCE, judge=judge, run=run / "meld", progress=progress)
     network.words.compress()
     shares = lines.emotions.mean(axis=0)
     weights = class_weights(shares, BALANCE)
@@ -153,15 +154,16 @@ def train_text(
 
 def _metrics(network: TextNet, lines: Lines, vocabulary: Vocabulary, temperatures: tuple[float, ...]) -> dict:
     told, felt = text_logits(network, as_batch(lines, vocabulary)[0])
-    said = told.argmax(axis=1)
+    scores = score(lines.labels, softmax(told, temperatures[0]))
+    felt_scores = score(lines.sentiments, softmax(felt, temperatures[1]), SENTIMENTS)
     return {
         "split": "MELD dev (dialogues apart from those of training)",
         "n": len(lines),
-        "weighted_f1": weighted_f1(lines.labels, said),
-        "accuracy": accuracy(lines.labels, said),
-        "unweighted_recall": unweighted_recall(lines.labels, said),
-        "sentiment_weighted_f1": weighted_f1(lines.sentiments, felt.argmax(axis=1)),
-        "calibration_error": expected_calibration_error(softmax(told, temperatures[0]), lines.labels),
+        "weighted_f1": scores.weighted_f1,
+        "accuracy": scores.accuracy,
+        "uar": scores.uar,
+        "ece": scores.ece,
+        "sentiment_weighted_f1": felt_scores.weighted_f1,
     }
 
 

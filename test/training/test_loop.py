@@ -13,7 +13,8 @@ from torch import nn  # noqa: E402
 from torch.nn import functional  # noqa: E402
 
 from mer_ros.errors import OptionError  # noqa: E402
-from mer_ros.training.calibration import expected_calibration_error, fit_temperature, softmax  # noqa: E402
+from mer_ros.evaluation.scores import score  # noqa: E402
+from mer_ros.training.calibration import fit_temperature, softmax  # noqa: E402
 from mer_ros.training.loop import FitOptions, fit, shuffled, steps_of  # noqa: E402
 
 GENERATOR = np.random.default_rng(1)
@@ -106,6 +107,6 @@ def test_temperature_makes_confidence_true():
     labels = np.array([generator.choice(7, p=p) for p in chances])
     temperature = fit_temperature(true_logits * 3.0, labels)
     assert temperature == pytest.approx(3.0, rel=0.1)
-    before = expected_calibration_error(softmax(true_logits * 3.0), labels)
-    after = expected_calibration_error(softmax(true_logits * 3.0, temperature), labels)
+    before = score(labels, softmax(true_logits * 3.0)).ece
+    after = score(labels, softmax(true_logits * 3.0, temperature)).ece
     assert after < 0.03 < before

@@ -68,7 +68,7 @@ def test_train_and_export_from_end_to_end(tmp_path, capsys):
     speech_folder(tmp_path, speakers)
     train = ["train", "speech", "--data", str(tmp_path), "--output", str(tmp_path / "runs"), "--epochs", "1"]
     assert main([*train, "--quiet", "--threads", "1"]) == 0, capsys.readouterr().err
-    assert "unweighted_recall" in capsys.readouterr().out
+    assert "uar" in capsys.readouterr().out
     models = tmp_path / "models"
     assert main(["export", "v", "--run", str(tmp_path / "runs" / "speech"), "--models", str(models)]) == 0
     entry = load_model(models, "speech").entry

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from mer_ros.emotion import EMOTIONS
 from mer_ros.errors import InputError
-from mer_ros.utterance import SAMPLE_RATE
 
 
 @dataclass(frozen=True)
@@ -55,25 +54,6 @@ def load_speech(data: Path) -> Clips:
         np.array([EMOTIONS.index(row["emotion"]) for row in rows], np.int64),
         tuple(row["speaker"] for row in rows),
     )
-
-
-def read_sound(path: Path) -> NDArray[np.int16]:
-    """int16 [n] at 16 kHz, mono, from anything that FFmpeg reads. Raises InputError."""
-    import av
-
-    resampler = av.AudioResampler(format="s16", layout="mono", rate=SAMPLE_RATE)
-    try:
-        with av.open(str(path)) as container:
-            if not container.streams.audio:
-                raise InputError(f"{path} holds no sound; give a file that does.")
-            parts = [part.to_ndarray()[0] for frame in container.decode(audio=0) for part in resampler.resample(frame)]
-            parts += [part.to_ndarray()[0] for part in resampler.resample(None)]
-    except (av.FFmpegError, OSError) as error:
-        raise InputError(f"{path} cannot be read as sound ({error}); give a sound or video file.") from error
-    samples = np.concatenate([np.zeros(0, np.int16), *parts])
-    if not len(samples):
-        raise InputError(f"{path} cannot be read as sound (it holds no sample); give a sound or video file.")
-    return samples.astype(np.int16)
 
 
 def split_speakers(clips: Clips, held_out: tuple[str, ...]) -> tuple[Clips, Clips]:
