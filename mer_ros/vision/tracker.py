@@ -40,7 +40,7 @@ class TrackerOptions:
 
     detect_period_ms: int = 200
     coast_ms: int = 500
-    lost_after_ms: int = 10_000
+    lost_after_ms: int = 20_000
     max_tracks: int = 5
 
     def __post_init__(self) -> None:
