@@ -45,9 +45,7 @@ def _folder(name: str, landmark: str) -> Path:
         if (place / name / landmark).is_file():
             return place / name
         looked.append(str(place / name))
-    raise ResourceError(
-        f"{name}/{landmark} of mer_ros is in none of {', '.join(looked)}; install the package again"
-    )
+    raise ResourceError(f"{name}/{landmark} of mer_ros is in none of {', '.join(looked)}; install the package again")
 
 
 def _places() -> Iterator[Path]:

@@ -12,8 +12,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from mer_ros.corpora.faces import read_faces
+from mer_ros.corpora.speech import read_clips
+from mer_ros.corpora.text import read_meld
 from mer_ros.emotion import EMOTIONS
-from mer_ros.evaluation.datasets import read_clips, read_faces, read_lines
 from mer_ros.evaluation.run import (
     Evaluation,
     data_file,
@@ -112,7 +114,7 @@ def _all(args: argparse.Namespace) -> int:
 
 def _run(model: Model, data: Path, speakers: Any = (), corpus: str = "") -> Evaluation:
     runs: dict[str, Callable[[], Evaluation]] = {
-        "text": lambda: evaluate_text(model, read_lines(data)),
+        "text": lambda: evaluate_text(model, read_meld(data)),
         "speech": lambda: evaluate_speech(model, read_clips(data, speakers, corpus)),
         "face": lambda: evaluate_face(model, read_faces(data)),
     }

@@ -14,9 +14,12 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mer_ros.audio.emotion import AudioEmotion
+from mer_ros.corpora.faces import FACE_SIDE, Faces
+from mer_ros.corpora.sound import read_sound
+from mer_ros.corpora.speech import Clips
+from mer_ros.corpora.text import Lines
 from mer_ros.emotion import ModalityEstimate
 from mer_ros.errors import ModelError
-from mer_ros.evaluation.datasets import FACE_SIDE, Clips, Faces, Lines, read_sound
 from mer_ros.evaluation.scores import Scores, as_mapping, score
 from mer_ros.inference import Model, ModelEntry
 from mer_ros.text.emotion import TextEmotion

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from mer_ros.corpora.faces import split_rows
 from mer_ros.evaluation.scores import score
 from mer_ros.training.calibration import fit_temperature, softmax
-from mer_ros.training.corpora.faces import split_rows
 from mer_ros.training.corpora.scenes import Scenes, find_caer_s, load_caer_s
 from mer_ros.training.generated import telling_contexts
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from mer_ros.corpora.text import Lines, load_goemotions, load_meld, split_dialogues
 from mer_ros.errors import InputError
 from mer_ros.evaluation.scores import score
 from mer_ros.training.calibration import fit_temperature, softmax
-from mer_ros.training.corpora.text import Lines, load_goemotions, load_meld, split_dialogues
 from mer_ros.training.export import Graph, Head
 from mer_ros.training.glove import Vocabulary
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of

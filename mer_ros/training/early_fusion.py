@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from mer_ros.corpora.faces import split_rows
 from mer_ros.emotion import SENTIMENTS
 from mer_ros.evaluation.scores import score
 from mer_ros.text.tokens import TOKENS, tokenize
 from mer_ros.training.calibration import fit_temperature, softmax
 from mer_ros.training.corpora.clips import find_clips, load_clips
-from mer_ros.training.corpora.faces import split_rows
 from mer_ros.training.export import Graph, Head
 from mer_ros.training.generated import Aligned, aligned_samples
 from mer_ros.training.glove import Vocabulary, make_vocabulary

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from mer_ros.corpora.faces import Faces, load_fer2013, split_rows, without_copies
 from mer_ros.training.augment import augment_faces
-from mer_ros.training.corpora.faces import Faces, load_fer2013, split_rows, without_copies
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of
 from mer_ros.training.networks.face import FaceClassifier
 

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from mer_ros.corpora.faces import Faces
 from mer_ros.evaluation.scores import score
 from mer_ros.training.augment import augment_faces
 from mer_ros.training.calibration import fit_temperature, softmax
-from mer_ros.training.corpora.faces import Faces
 from mer_ros.training.export import Graph, Head
 from mer_ros.training.faces import FACE_OPTIONS, grey_batch, load_split, train_face_stream
 from mer_ros.training.generated import textures

@@ -14,12 +14,12 @@ from torch.nn import functional
 from tqdm import tqdm
 
 from mer_ros.audio.features import feature_matrix
+from mer_ros.corpora.sound import read_sound
+from mer_ros.corpora.speech import Clips, load_speech, speaker_folds, split_speakers
 from mer_ros.emotion import EMOTIONS
 from mer_ros.errors import InputError
-from mer_ros.evaluation.datasets import read_sound
 from mer_ros.evaluation.scores import score
 from mer_ros.training.calibration import fit_temperature, softmax
-from mer_ros.training.corpora.speech import Clips, load_speech, speaker_folds, split_speakers
 from mer_ros.training.export import Graph, Head
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of
 from mer_ros.training.networks.speech import SpeechNet

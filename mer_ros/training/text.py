@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
+from mer_ros.corpora.text import NO_SENTIMENT, Lines, load_goemotions, load_meld, split_dialogues
 from mer_ros.emotion import SENTIMENTS
 from mer_ros.evaluation.scores import score
 from mer_ros.text.tokens import TOKENS, tokenize
 from mer_ros.training.calibration import fit_temperature, softmax
-from mer_ros.training.corpora.text import NO_SENTIMENT, Lines, load_goemotions, load_meld, split_dialogues
 from mer_ros.training.export import Graph, Head
 from mer_ros.training.glove import PADDING, UNKNOWN, Vocabulary, make_vocabulary
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of

@@ -7,9 +7,10 @@ import cv2
 import numpy as np
 import pytest
 
+from mer_ros.corpora import faces, speech, text
 from mer_ros.emotion import EMOTIONS
 from mer_ros.errors import InputError
-from mer_ros.training.corpora import clips, faces, scenes, speech, text
+from mer_ros.training.corpora import clips, scenes
 from mer_ros.utterance import Box
 from mer_ros.vision.detector import Detection
 
@@ -41,7 +42,7 @@ def test_meld_mends_control_characters_and_orders_dialogues(tmp_path):
     ("content", "message"),
     [
         ("a,b\n1,2\n", "no column"),
-        (HEAD, "no utterance"),
+        (HEAD, "no rows"),
         (HEAD + '1,"x",A,bored,neutral,0,0,1,1,"",""\n', "bored"),
     ],
 )

@@ -9,14 +9,14 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch, which is not installed")
 
+from mer_ros.corpora.faces import Faces  # noqa: E402
+from mer_ros.corpora.text import Lines  # noqa: E402
 from mer_ros.emotion import EMOTIONS  # noqa: E402
 from mer_ros.errors import OptionError  # noqa: E402
 from mer_ros.evaluation.scores import score  # noqa: E402
 from mer_ros.training import context, dialogue, early_fusion, fusion, speech  # noqa: E402
 from mer_ros.training import text as text_training  # noqa: E402
 from mer_ros.training.augment import augment_faces  # noqa: E402
-from mer_ros.training.corpora.faces import Faces  # noqa: E402
-from mer_ros.training.corpora.text import Lines  # noqa: E402
 from mer_ros.training.faces import face_logits, train_face_stream  # noqa: E402
 from mer_ros.training.generated import aligned_samples, telling_contexts, textures  # noqa: E402
 from mer_ros.training.glove import Vocabulary  # noqa: E402

@@ -1,1 +1,1 @@
-"""Loaders of public corpora from a folder that the user names, in each corpus' own public layout."""
+"""Corpora that only training reads: MELD's video clips, and CAER-S."""

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mer_ros.audio.features import feature_matrix
+from mer_ros.corpora.sound import read_sound
+from mer_ros.corpora.text import load_meld
 from mer_ros.errors import InputError
-from mer_ros.evaluation.datasets import read_sound
-from mer_ros.training.corpora.text import load_meld
 from mer_ros.training.generated import FRAMES, Aligned
 
 # The folders that MELD's archives unpack to.

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mer_ros.corpora.tables import numbers_of, read_rows
 from mer_ros.emotion import EMOTIONS, SENTIMENTS
 from mer_ros.errors import InputError
 from mer_ros.text.tokens import clean
@@ -53,35 +53,47 @@ class Lines:
         )
 
 
-def load_meld(data: Path, part: str) -> Lines:
-    """One part of MELD, such as "train" or "dev". Raises InputError for a missing or odd file."""
-    path = Path(data) / "meld" / f"{part}_sent_emo.csv"
-    with _open(path) as file:
-        table = csv.DictReader(file)
-        needed = {"Utterance", "Speaker", "Emotion", "Sentiment", "Dialogue_ID", "Utterance_ID"}
-        if missing := sorted(needed - set(table.fieldnames or ())):
-            raise InputError(f"{path} has no column {', '.join(missing)}; MELD's own csv file is needed.")
-        found = list(table)
-    if not found:
-        raise InputError(f"{path} holds no utterance; MELD's own csv file is needed.")
-    found.sort(key=lambda row: (int(row["Dialogue_ID"]), int(row["Utterance_ID"])))
-    emotions = np.zeros((len(found), len(EMOTIONS)), np.float32)
-    emotions[np.arange(len(found)), [_number(EMOTIONS, row["Emotion"], path) for row in found]] = 1.0
+def read_meld(path: Path) -> Lines:
+    """A file in MELD's layout, in the order spoken. Raises InputError.
+
+    `Utterance` and `Emotion` must be there; without `Sentiment`, `Dialogue_ID`, `Utterance_ID` or `Speaker` the
+    sentiment is unknown, each line its own dialogue, and the speaker empty.
+    """
+    found = read_rows(path, ("Utterance", "Emotion"))
+    columns = found[0].keys()
+    for number, row in enumerate(found):
+        row.setdefault("Dialogue_ID", str(number))
+        row.setdefault("Utterance_ID", "0")
+    try:
+        order = np.array([(int(row["Dialogue_ID"]), int(row["Utterance_ID"])) for row in found])
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{path}: Dialogue_ID and Utterance_ID must be whole numbers ({error})") from error
+    places = np.lexsort((order[:, 1], order[:, 0]))
+    found = [found[i] for i in places]
+    labels = numbers_of(path, [row["Emotion"] for row in found], EMOTIONS)
+    sentiments: NDArray[np.int64] = np.full(len(found), NO_SENTIMENT)
+    if "Sentiment" in columns:
+        sentiments = numbers_of(path, [row["Sentiment"] for row in found], SENTIMENTS)
     return Lines(
         tuple(clean(row["Utterance"]) for row in found),
-        emotions,
-        np.array([_number(SENTIMENTS, row["Sentiment"], path) for row in found]),
-        np.array([int(row["Dialogue_ID"]) for row in found]),
-        np.array([int(row["Utterance_ID"]) for row in found]),
-        tuple(row["Speaker"] for row in found),
+        np.eye(len(EMOTIONS), dtype=np.float32)[labels],
+        sentiments,
+        order[places, 0],
+        order[places, 1],
+        tuple(row.get("Speaker") or "" for row in found),
     )
+
+
+def load_meld(data: Path, part: str) -> Lines:
+    """One part of MELD, such as "train" or "dev", of the corpora in folder `data`. Raises InputError."""
+    return read_meld(Path(data) / "meld" / f"{part}_sent_emo.csv")
 
 
 def load_goemotions(data: Path, part: str) -> Lines:
     """One part of GoEmotions, "train" or "dev"; a line with several labels shares its one among them."""
     folder = Path(data) / "goemotions_ekman"
     with _open(folder / "labels.txt") as file:
-        order = [_number(EMOTIONS, name, folder / "labels.txt") for name in file.read().split()]
+        order = numbers_of(folder / "labels.txt", file.read().split(), EMOTIONS)
     texts, emotions = [], []
     with _open(folder / f"{part}.tsv") as file:
         for number, line in enumerate(file, 1):
@@ -113,13 +125,7 @@ def split_dialogues(lines: Lines, share: float, seed: int) -> tuple[Lines, Lines
     return lines.rows(np.flatnonzero(~inside)), lines.rows(np.flatnonzero(inside))
 
 
-def _open(path: Path):  # type: ignore[no-untyped-def]
+def _open(path: Path) -> TextIO:
     if not path.is_file():
-        raise InputError(f"{path} is missing; --data must name a folder that holds {path.parent.name}/{path.name}.")
-    return path.open(encoding="utf-8", newline="" if path.suffix == ".csv" else "\n")
-
-
-def _number(names: Sequence[str], name: str, path: Path) -> int:
-    if name not in names:
-        raise InputError(f'{path}: "{name}" is not one of {", ".join(names)}.')
-    return names.index(name)
+        raise InputError(f"{path} is missing; name a folder that holds {path.parent.name}/{path.name}")
+    return path.open(encoding="utf-8", newline="\n")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mer_ros.corpora.tables import numbers_of, read_rows
 from mer_ros.emotion import EMOTIONS
 from mer_ros.errors import InputError
 
@@ -34,26 +35,38 @@ class Clips:
         return Clips(tuple(self.paths[i] for i in rows), self.labels[rows], tuple(self.speakers[i] for i in rows))
 
 
-def load_speech(data: Path) -> Clips:
-    """All clips of `data`/speech.csv. Raises InputError for a missing or odd file."""
-    path = Path(data) / "speech.csv"
-    if not path.is_file():
-        raise InputError(f"{path} is missing; --data must name a folder that holds speech.csv and its sound files.")
-    with path.open(encoding="utf-8", newline="") as file:
-        table = csv.DictReader(file)
-        if missing := sorted({"path", "emotion", "speaker"} - set(table.fieldnames or ())):
-            raise InputError(f"{path} has no column {', '.join(missing)}; path, emotion and speaker are needed.")
-        rows = list(table)
-    for row in rows:
-        if row["emotion"] not in EMOTIONS:
-            raise InputError(f'{path}: "{row["emotion"]}" is not one of {", ".join(EMOTIONS)}.')
-        if not (path.parent / row["path"]).is_file():
-            raise InputError(f"{path} names {row['path']}, which is missing; restore it, or remove the line.")
+def read_clips(path: Path, speakers: Collection[str] = (), corpus: str = "") -> Clips:
+    """A csv with columns `path` (relative to it), `emotion` and `speaker` (corpus-number).
+
+    speakers, corpus: keep only these. Raises InputError, also for a speaker that is not there.
+    """
+    rows = read_rows(path, ("path", "emotion", "speaker"))
+    known = {row["speaker"] for row in rows}
+    if unknown := sorted(set(speakers) - known):
+        raise InputError(f"{path} has no speaker {', '.join(unknown)}; it has {', '.join(sorted(known))}")
+    corpora = {name.split("-")[0] for name in known}
+    if corpus and corpus not in corpora:
+        raise InputError(f"{path} has no corpus {corpus!r}; it has {', '.join(sorted(corpora))}")
+    rows = [
+        row
+        for row in rows
+        if (not speakers or row["speaker"] in speakers) and (not corpus or row["speaker"].split("-")[0] == corpus)
+    ]
+    if not rows:
+        raise InputError(f"{path} has no clip of those speakers in {corpus}; name other speakers or another corpus")
     return Clips(
         tuple(path.parent / row["path"] for row in rows),
-        np.array([EMOTIONS.index(row["emotion"]) for row in rows], np.int64),
+        numbers_of(path, [row["emotion"] for row in rows], EMOTIONS),
         tuple(row["speaker"] for row in rows),
     )
+
+
+def load_speech(data: Path) -> Clips:
+    """All clips of speech.csv in folder `data`. Raises InputError, also for a sound file that is missing."""
+    clips = read_clips(Path(data) / "speech.csv")
+    if missing := [path for path in clips.paths if not path.is_file()]:
+        raise InputError(f"speech.csv names {missing[0]}, which is missing; restore it, or remove the line")
+    return clips
 
 
 def split_speakers(clips: Clips, held_out: tuple[str, ...]) -> tuple[Clips, Clips]:

@@ -5,8 +5,11 @@ import wave
 import numpy as np
 import pytest
 
+from mer_ros.corpora.faces import read_faces
+from mer_ros.corpora.sound import read_sound
+from mer_ros.corpora.speech import read_clips
+from mer_ros.corpora.text import read_meld
 from mer_ros.errors import InputError
-from mer_ros.evaluation.datasets import read_clips, read_faces, read_lines, read_sound
 
 
 def write(path, text, encoding="utf-8"):
@@ -25,8 +28,8 @@ def write_wav(path, samples, rate):
 
 def test_lines(tmp_path):
     path = write(tmp_path / "x.csv", '\ufeffUtterance,Emotion,Other\n"Oh, ""no""\u2026",sadness,1\n,joy,2\n')
-    lines = read_lines(path)
-    assert lines.texts == ('Oh, "no"…', "")
+    lines = read_meld(path)
+    assert lines.texts == ("Oh, no ...", "")  # as the tokens' cleaning leaves them
     assert lines.labels.tolist() == [5, 3]
 
 
@@ -42,14 +45,14 @@ def test_lines(tmp_path):
 )
 def test_odd_lines(tmp_path, text, sentence):
     with pytest.raises(InputError, match=sentence):
-        read_lines(write(tmp_path / "x.csv", text))
+        read_meld(write(tmp_path / "x.csv", text))
 
 
 def test_lines_that_cannot_be_read(tmp_path):
+    with pytest.raises(InputError, match=r"none\.csv is missing"):
+        read_meld(tmp_path / "none.csv")
     with pytest.raises(InputError, match="cannot be read as csv"):
-        read_lines(tmp_path / "none.csv")
-    with pytest.raises(InputError, match="cannot be read as csv"):
-        read_lines(write(tmp_path / "x.csv", "Utterance,Emotion\né,joy\n", "latin-1"))
+        read_meld(write(tmp_path / "x.csv", "Utterance,Emotion\né,joy\n", "latin-1"))
 
 
 CLIPS = "path,emotion,speaker\na/1.wav,joy,a-1\na/2.wav,anger,a-2\nb/1.wav,fear,b-1\n"
@@ -141,7 +144,7 @@ def test_what_is_no_sound(tmp_path):
 
 def test_shared_corpora(shared):
     data = shared / "data"
-    assert len(read_lines(data / "meld" / "dev_sent_emo.csv").texts) == 1109
+    assert len(read_meld(data / "meld" / "dev_sent_emo.csv").texts) == 1109
     assert len(read_faces(data / "fer2013" / "validation.npz").labels) == 3589
     clips = read_clips(data / "speech.csv", corpus="ravdess")
     assert len(clips.paths) == 1080

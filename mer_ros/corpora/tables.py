@@ -1,0 +1,40 @@
+"""CSV tables with labels, and what can be wrong with them."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mer_ros.errors import InputError
+
+
+def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """The rows of a UTF-8 csv file that has these columns, and maybe others. Raises InputError."""
+    if not path.is_file():
+        raise InputError(f"{path} is missing; name a file, or a folder of corpora, that is there")
+    try:
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            table = csv.DictReader(file)
+            rows = list(table)
+            found = table.fieldnames or []
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path} cannot be read as csv ({error}); name a UTF-8 csv file") from error
+    if missing := [column for column in columns if column not in found]:
+        raise InputError(f"{path} has no column {', '.join(missing)}; its first line must name {', '.join(columns)}")
+    if not rows:
+        raise InputError(f"{path} has no rows; name a file with examples")
+    for number, row in enumerate(rows, 1):
+        if any(row[column] is None for column in columns):
+            raise InputError(f"{path}: row {number} is cut short; each needs {', '.join(columns)}")
+    return rows
+
+
+def numbers_of(path: Path, names: Sequence[str], labels: Sequence[str]) -> NDArray[np.int64]:
+    """int64 [n]: the place of each name among `labels`. Raises InputError, which names the file at `path`."""
+    if unknown := sorted(set(names) - set(labels)):
+        raise InputError(f"{path} has the label {unknown[0]!r}; labels must be {', '.join(labels)}")
+    return np.array([labels.index(name) for name in names], np.int64)
