@@ -89,18 +89,26 @@ def fit_fusion(
 
 
 @torch.no_grad()
-def logits_of(network: CaerNet, faces: Faces, scenes: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """[N, 7], face i before scene i modulo their count."""
+def logits_of(
+    network: CaerNet, faces: Faces, scenes: NDArray[np.uint8], features: torch.Tensor | None = None
+) -> NDArray[np.float32]:
+    """[N, 7], face i before scene i modulo their count. features: of the faces, when they are known already."""
     network.eval()
-    features = stream_features(network.face, grey_batch(faces)[0])
+    if features is None:
+        features = stream_features(network.face, grey_batch(faces)[0])
     which = torch.arange(len(faces)) % len(scenes)
     return Fused(network).eval()(features, torch.from_numpy(scenes), which).numpy()
 
 
 def scene_effect(network: CaerNet, faces: Faces, scenes: NDArray[np.uint8], temperature: float) -> dict[str, float]:
     """How the answers change when a black scene is replaced by each of `scenes` (all faces before each of them)."""
-    black = softmax(logits_of(network, faces, np.zeros_like(scenes[:1])), temperature)
-    replaced = np.stack([softmax(logits_of(network, faces, scene[None]), temperature) for scene in scenes])
+    features = stream_features(network.face, grey_batch(faces)[0])
+
+    def answers(scene: NDArray[np.uint8]) -> NDArray[np.float64]:
+        return softmax(logits_of(network, faces, scene[None], features), temperature)
+
+    black = answers(np.zeros_like(scenes[0]))
+    replaced = np.stack([answers(scene) for scene in scenes])
     change = np.abs(replaced - black)
     return {
         "scene_mean_change": float(change.max(axis=2).mean()),
