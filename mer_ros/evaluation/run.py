@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from mer_ros.audio.emotion import AudioEmotion
+from mer_ros.audio.listener import SpeechListener
 from mer_ros.corpora.faces import FACE_SIDE, Faces
-from mer_ros.corpora.sound import read_sound
+from mer_ros.corpora.sound import heard, read_sound
 from mer_ros.corpora.speech import Clips
 from mer_ros.corpora.text import Lines
 from mer_ros.emotion import ModalityEstimate
@@ -65,8 +66,9 @@ def evaluate_text(model: Model, lines: Lines) -> Evaluation:
 
 
 def evaluate_speech(model: Model, clips: Clips) -> Evaluation:
-    """Each clip as one utterance. Raises InputError for one that cannot be read."""
-    utterances = (_utterance(read_sound(path)) for path in clips.paths)
+    """Each clip as the live graph hears it. Raises InputError for one that cannot be read."""
+    listener = SpeechListener()
+    utterances = (_utterance(heard(read_sound(path), listener)) for path in clips.paths)
     return _evaluate(model, utterances, clips.labels, AudioEmotion(model).estimate)
 
 

@@ -89,8 +89,11 @@ class FilePlayerNode(DriverNode):
             for publisher, there in ((self.images, self._source.has_video), (self.sounds, self._source.has_audio))
             if there
         ]
-        until = time.monotonic() + self.parameters["subscriber_timeout_s"]
+        timeout_s = self.parameters["subscriber_timeout_s"]
+        until = time.monotonic() + timeout_s
         self.recover("waiting for subscribers", file=self._source.name)
+        topics = " and ".join(publisher.topic_name for publisher in wanted)
+        self.get_logger().info(f"waiting for subscribers of {topics}, {timeout_s:g} s at most")
         while not all(publisher.get_subscription_count() for publisher in wanted):
             if time.monotonic() >= until:
                 self.get_logger().warning("nobody listens: playing all the same")

@@ -31,7 +31,7 @@ def test_a_talking_face(start, ear, shared):
 
 def test_simulated_time_at_three_times_the_speed(start, ear, tmp_path):
     file = tmp_path / "fast.yaml"
-    file.write_text("/**/file_player:\n  ros__parameters:\n    rate: 3.0\n")
+    file.write_text("/**/file_player:\n  ros__parameters:\n    rate: 3.0\n    subscriber_timeout_s: 15.0\n")
     processes = start(play="sample", use_sim_time=True, params_file=str(file), camera=False, speech_to_text=False)
     play_out(processes, ear)
     assert len(ear.ended()) == 6
