@@ -9,10 +9,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 
 from mer_ros.audio.listener import SpeechListener
-from mer_ros.emotion import EmotionEstimate
+from mer_ros.emotion import EmotionEstimate, Modality
 from mer_ros.fusion.fuser import EmotionFuser
 from mer_ros.speech.transcriber import Transcriber
-from mer_ros.utterance import AudioChunk, Frame, Transcript, Utterance, VisualWindow
+from mer_ros.utterance import AudioChunk, Frame, Utterance, VisualWindow
 from mer_ros.vision.observer import FaceObserver
 
 
@@ -34,26 +34,33 @@ class Pipeline:
         self._observer = observer
         self._transcriber = transcriber
         self._now_ns = 0
+        senses = {Modality.FACE: observer, Modality.AUDIO: listener, Modality.TEXT: transcriber}
+        fuser.expect(modality for modality, stage in senses.items() if stage is not None)
 
     @property
     def counts(self) -> Counter[str]:
-        """What the stages counted."""
-        stages = (self._listener, self._observer, self._transcriber, self._fuser)
-        return sum((stage.counts for stage in stages if stage is not None), Counter())
+        """What the stages counted, each name after its stage's."""
+        stages = {
+            "listener": self._listener,
+            "observer": self._observer,
+            "transcriber": self._transcriber,
+            "fuser": self._fuser,
+        }
+        named = ((name, stage.counts) for name, stage in stages.items() if stage is not None)
+        return Counter({f"{name}.{key}": count for name, counts in named for key, count in counts.items()})
 
     def audio(self, chunk: AudioChunk) -> list[EmotionEstimate]:
         """Take a chunk of sound."""
         self._now_ns = max(self._now_ns, chunk.stamp_ns)
-        return self._spoken(self._listener.push(chunk))
+        emotions = self._spoken(self._listener.push(chunk))
+        if self._observer:  # the frames may have come to an end before the sound
+            emotions += self._seen(self._observer.poll(self._now_ns))
+        return emotions + self._fuser.poll(self._now_ns)
 
     def frame(self, frame: Frame) -> list[EmotionEstimate]:
         """Take a camera frame."""
         self._now_ns = max(self._now_ns, frame.stamp_ns)
         return self._seen(self._observer.frame(frame)) if self._observer else []
-
-    def words(self, transcript: Transcript) -> list[EmotionEstimate]:
-        """Take words from outside."""
-        return self._fuser.transcript(transcript, self._now_ns)
 
     def run(self, events: Iterable[AudioChunk | Frame]) -> Iterator[EmotionEstimate]:
         """Take all that comes, then end."""

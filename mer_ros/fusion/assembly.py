@@ -3,84 +3,131 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from mer_ros.emotion import Modality, ModalityEstimate
 from mer_ros.utterance import Transcript, Utterance, VisualWindow
 
+_CAPACITY = 16  # utterances that wait, and parts whose utterance has not ended yet
+_REMEMBERED = 256  # utterances that have left
+_SEEN_NEVER = 3  # a sense that stayed away from so many utterances in a row is not waited for until it speaks again
+
 
 @dataclass
 class Assembly:
-    """What is known of one utterance. Parts may come in any order, and may never come."""
+    """An utterance that has ended, and what has been said of it. Parts may come in any order, and may never come."""
 
-    utterance_id: int
-    start_ns: int
-    end_ns: int
+    utterance: Utterance
     received_ns: int
     arrived: set[Modality] = field(default_factory=set)
     parts: dict[Modality, ModalityEstimate] = field(default_factory=dict)
-    utterance: Utterance | None = None
     window: VisualWindow | None = None
     transcript: Transcript | None = None
+
+
+@dataclass
+class _Orphan:
+    """A part that came before the end of its utterance."""
+
+    part: VisualWindow | Transcript
+    received_ns: int
 
 
 class AssemblyLine:
     """Utterances that wait for parts, in the order in which they were spoken.
 
-    An utterance leaves once, when all modalities that are expected have spoken or `deadline_ms` after its first
-    part came, and never before an earlier one: the dialogue is causal. What comes after that is counted as late.
+    Only an utterance that has ended makes a place; it leaves once, when all modalities that are expected have spoken
+    or `deadline_ms` after it came, and never before an earlier one: the dialogue is causal. A part finds its
+    utterance by id and time, for ids start again when a microphone node does; a part without an id by time alone.
     """
 
-    def __init__(self, deadline_ms: float, capacity: int = 16, remembered: int = 256) -> None:
+    def __init__(self, deadline_ms: float) -> None:
         self._deadline_ns = int(deadline_ms * 1e6)
-        self._capacity = capacity
-        self._remembered = remembered
-        self._waiting: dict[tuple[int, int], Assembly] = {}
-        self._gone: OrderedDict[tuple[int, int], None] = OrderedDict()
+        self._waiting: OrderedDict[tuple[int, int], Assembly] = OrderedDict()
+        self._gone: OrderedDict[tuple[int, int], int] = OrderedDict()  # to the end of each
+        self._orphans: list[_Orphan] = []
+        self._newest_ns = -1
+        self._away: Counter[Modality] = Counter()
         self.counts: Counter[str] = Counter()
 
-    def __len__(self) -> int:
-        return len(self._waiting)
+    def starts_over(self, utterance: Utterance) -> bool:
+        """Return whether time has gone back: utterances come in order, but not over a replay that begins again."""
+        return utterance.start_ns < self._newest_ns
 
-    def place(self, utterance_id: int, start_ns: int, end_ns: int, now_ns: int) -> Assembly | None:
-        """Return where a part of this utterance belongs, or None when it has left already."""
-        key = (utterance_id, start_ns)  # ids start again when a microphone node does
-        if key in self._gone:
+    def restart(self) -> None:
+        """Forget all that has left, as after a jump of the clock; what waits must have been taken out before."""
+        self._gone.clear()
+        self._orphans.clear()
+        self._newest_ns = -1
+
+    def add(self, utterance: Utterance, now_ns: int) -> tuple[Assembly, list[VisualWindow | Transcript]] | None:
+        """Make a place; return it with the parts that came before. None for an utterance that came already."""
+        key = (utterance.id, utterance.start_ns)
+        if key in self._waiting or key in self._gone:
+            self.counts["repeated_utterance"] += 1
+            return None
+        self._newest_ns = max(self._newest_ns, utterance.start_ns)
+        self._waiting[key] = Assembly(utterance, now_ns)
+        parts = [o.part for o in self._orphans if _belongs(o.part, utterance.id, utterance.start_ns, utterance.end_ns)]
+        self._orphans = [o for o in self._orphans if not any(o.part is part for part in parts)]
+        return self._waiting[key], parts
+
+    def find(self, part: VisualWindow | Transcript, now_ns: int) -> Assembly | None:
+        """Return where a part belongs; None for one that is late, or that is kept until its utterance ends."""
+        modality = Modality.FACE if isinstance(part, VisualWindow) else Modality.TEXT
+        self._away[modality] = 0
+        places = [a for a in self._waiting.values() if _belongs(part, a.utterance.id, *_span(a.utterance))]
+        if places:
+            return max(places, key=lambda a: _overlap(part, *_span(a.utterance)))
+        if any(_belongs(part, identity, start_ns, end_ns) for (identity, start_ns), end_ns in self._gone.items()):
             self.counts["late_part"] += 1
             return None
-        if key not in self._waiting:
-            self._waiting[key] = Assembly(utterance_id, start_ns, end_ns, now_ns)
-        return self._waiting[key]
+        self._orphans.append(_Orphan(part, now_ns))
+        while len(self._orphans) > _CAPACITY:
+            self._drop_orphan(self._orphans[0])
+        return None
 
-    def find(self, start_ns: int, end_ns: int) -> tuple[int, int, int] | None:
-        """Return (id, start, end) of the waiting utterance that overlaps most with the given time, if any."""
-        best, longest = None, 0
-        for item in self._waiting.values():
-            overlap = min(end_ns, item.end_ns) - max(start_ns, item.start_ns)
-            if overlap > longest:
-                best, longest = item, overlap
-        return (best.utterance_id, best.start_ns, best.end_ns) if best else None
-
-    def complete(self, now_ns: int, expected: Iterable[Modality]) -> list[Assembly]:
-        """Take out what is complete or due, in the order in which it was spoken."""
-        ready = []
-        wanted = set(expected)
-        for key, item in sorted(self._waiting.items(), key=lambda pair: pair[1].start_ns):
-            missing = wanted - item.arrived
-            # A clock that was set back must not make an utterance wait for ever.
-            waited_ns = abs(now_ns - item.received_ns)
-            due = waited_ns >= self._deadline_ns or len(self._waiting) > self._capacity
-            if missing and not due:
-                break
-            for modality in missing:
+    def complete(self, now_ns: int, expected: Collection[Modality]) -> Iterator[Assembly]:
+        """Take out, one by one, what is complete or due, in the order in which it was spoken."""
+        for orphan in [o for o in self._orphans if self._is_over(o.received_ns, now_ns)]:
+            self._drop_orphan(orphan)
+        while self._waiting:
+            key, item = min(self._waiting.items(), key=lambda pair: pair[1].utterance.start_ns)
+            wanted = {modality for modality in expected if self._away[modality] < _SEEN_NEVER}
+            if wanted - item.arrived:
+                due = self._is_over(item.received_ns, now_ns) or len(self._waiting) > _CAPACITY
+                if not due:
+                    return
+            for modality in set(expected) - item.arrived:
                 self.counts[f"missed_{modality.value}"] += 1
-            ready.append(item)
-            self._leave(key)
-        return ready
+                self._away[modality] += 1
+            del self._waiting[key]
+            self._gone[key] = item.utterance.end_ns
+            while len(self._gone) > _REMEMBERED:
+                self._gone.popitem(last=False)
+            yield item
 
-    def _leave(self, key: tuple[int, int]) -> None:
-        del self._waiting[key]
-        self._gone[key] = None
-        while len(self._gone) > self._remembered:
-            self._gone.popitem(last=False)
+    def _is_over(self, received_ns: int, now_ns: int) -> bool:
+        # A clock that was set back must not make anything wait for ever.
+        return abs(now_ns - received_ns) >= self._deadline_ns
+
+    def _drop_orphan(self, orphan: _Orphan) -> None:
+        self._orphans.remove(orphan)
+        self.counts["part_without_utterance"] += 1
+
+
+def _span(utterance: Utterance) -> tuple[int, int]:
+    return utterance.start_ns, utterance.end_ns
+
+
+def _overlap(part: VisualWindow | Transcript, start_ns: int, end_ns: int) -> int:
+    return min(part.end_ns, end_ns) - max(part.start_ns, start_ns)
+
+
+def _belongs(part: VisualWindow | Transcript, identity: int, start_ns: int, end_ns: int) -> bool:
+    if part.utterance_id and part.utterance_id != identity:
+        return False
+    if part.utterance_id and not part.start_ns:  # a recogniser that gives the id alone
+        return True
+    return _overlap(part, start_ns, end_ns) > 0

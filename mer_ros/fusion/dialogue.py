@@ -43,10 +43,16 @@ class Dialogue:
         self.id = ""
         self.count = 0  # turns since the dialogue began, also those forgotten
 
+    def is_new(self, start_ns: int) -> bool:
+        """Return whether a turn that starts then begins a new dialogue: after a silence, or when time went back."""
+        if not self._turns:
+            return True
+        last = self._turns[-1]
+        return start_ns - last.end_ns > self.options.silence_s * 1e9 or start_ns < last.start_ns
+
     def begin_turn(self, start_ns: int) -> None:
-        """Begin a new dialogue when `start_ns` comes too long after the last turn, or when there is none."""
-        silent = self._turns and start_ns - self._turns[-1].end_ns > self.options.silence_s * 1e9
-        if silent:
+        """Begin a new dialogue when it is time for one."""
+        if self._turns and self.is_new(start_ns):
             self.reset()
         if not self.id:
             self.id = f"dialogue-{start_ns}"  # the time of its first word: unique, and the same in every replay

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, deque
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -25,6 +25,8 @@ _MISSING = {
     Modality.AUDIO: "nothing came from the microphone in time",
     Modality.TEXT: "no words came in time",
 }
+
+_LATELY = 20  # utterances that the health of a sense is judged by
 
 
 @dataclass(frozen=True)
@@ -47,20 +49,20 @@ class EmotionFuser:
         self._experts = experts
         self._line = AssemblyLine(self.options.deadline_ms)
         self._judge = Judge(experts, self.options)
-        self._interim = Interim(experts, self._judge, self.options)
+        self._interim = Interim(self._judge, self.options)
         self._dialogue = Dialogue(self.options.dialogue)
         self._counts: Counter[str] = Counter()
         self._expected = {modality for modality in Modality if experts.of(modality) is not None}
+        self._lately: deque[frozenset[Modality]] = deque(maxlen=_LATELY)
 
     @property
     def counts(self) -> Counter[str]:
         """How often each thing happened, for diagnostics."""
-        return self._counts + self._line.counts
+        return self._counts + self._line.counts + self._judge.counts
 
-    @property
-    def dialogue(self) -> Dialogue:
-        """The dialogue so far."""
-        return self._dialogue
+    def missed_lately(self, modality: Modality) -> float:
+        """Return the share of the last utterances, of those there were, that had to do without a modality."""
+        return sum(modality in missed for missed in self._lately) / max(len(self._lately), 1)
 
     def expect(self, modalities: Iterable[Modality]) -> None:
         """Wait for these only, as far as there is a model for them; others are taken when they come in time."""
@@ -71,97 +73,89 @@ class EmotionFuser:
         self._interim.utterance(utterance)
         if utterance.state is not SpeechState.ENDED:
             return []
-        item = self._line.place(utterance.id, utterance.start_ns, utterance.end_ns, now_ns)
-        if item is not None:
-            item.utterance = utterance
-            item.end_ns = utterance.end_ns
-            self._ask(item, Modality.AUDIO, utterance)
-        return self.poll(now_ns)
+        emotions = []
+        if self._line.starts_over(utterance):
+            emotions = self.flush(now_ns)
+            self._line.restart()
+            self._counts["time_went_back"] += 1
+        added = self._line.add(utterance, now_ns)
+        if added is not None:
+            item, parts = added
+            item.arrived.add(Modality.AUDIO)
+            item.parts[Modality.AUDIO] = self._judge.ask(Modality.AUDIO, utterance)
+            for part in parts:
+                self._put(item, part)
+        return emotions + self.poll(now_ns)
 
     def window(self, window: VisualWindow, now_ns: int) -> list[EmotionEstimate]:
         """Take a visual window; return the emotions that are complete with it."""
         if not window.is_final:
             self._interim.window(window)
             return []
-        item = self._line.place(window.utterance_id, window.start_ns, window.end_ns, now_ns)
-        if item is not None:
-            item.window = window
-            self._ask(item, Modality.FACE, window)
-        return self.poll(now_ns)
+        return self._part(window, now_ns)
 
     def transcript(self, transcript: Transcript, now_ns: int) -> list[EmotionEstimate]:
-        """Take words; those without an utterance's id go to the waiting utterance that they overlap with."""
+        """Take words; those without an utterance's id go to the utterance that they overlap with."""
         if not transcript.is_final:
             self._interim.transcript(transcript)
             return []
-        if not transcript.utterance_id:
-            found = self._line.find(transcript.start_ns, transcript.end_ns)
-            if found is None:
-                self._counts["transcript_without_utterance"] += 1
-                return []
-            identity, start_ns, end_ns = found
-            transcript = replace(transcript, utterance_id=identity, start_ns=start_ns, end_ns=end_ns)
-        item = self._line.place(transcript.utterance_id, transcript.start_ns, transcript.end_ns, now_ns)
-        if item is not None:
-            # The words are read when the turn's time has come: only then all turns before it are known.
-            item.transcript = transcript
-            item.arrived.add(Modality.TEXT)
-        return self.poll(now_ns)
+        return self._part(transcript, now_ns)
 
     def poll(self, now_ns: int) -> list[EmotionEstimate]:
         """Return the emotions of utterances that are complete, or whose deadline is over."""
-        return self._emit(self._line.complete(now_ns, self._expected), now_ns)
+        return self._emit(self._expected, now_ns)
 
     def flush(self, now_ns: int) -> list[EmotionEstimate]:
         """Return the emotions of all utterances that still wait, with what there is."""
-        return self._emit(self._line.complete(now_ns, ()), now_ns)
+        return self._emit((), now_ns)
 
     def live(self, now_ns: int) -> EmotionEstimate | None:
         """Return an interim estimate when one is due and something fresh is known."""
-        try:
-            return self._interim.estimate(now_ns, self._dialogue)
-        except MerError:
-            self._counts["interim_failed"] += 1
-            return None
+        return self._interim.estimate(now_ns, self._dialogue)
 
     def reset_dialogue(self) -> Ended:
         """End the dialogue; the next utterance begins a new one."""
         return Ended(*self._dialogue.reset())
 
-    def _ask(self, item: Assembly, modality: Modality, *part: object) -> None:
-        item.arrived.add(modality)
-        expert = self._experts.of(modality)
-        if expert is None:
-            return
-        try:
-            item.parts[modality] = expert.estimate(*part)
-        except MerError as error:
-            self._counts[f"{modality.value}_model_failed"] += 1
-            item.parts[modality] = ModalityEstimate(modality, reason=str(error))
+    def _part(self, part: VisualWindow | Transcript, now_ns: int) -> list[EmotionEstimate]:
+        item = self._line.find(part, now_ns)
+        if item is not None:
+            self._put(item, part)
+        return self.poll(now_ns)
 
-    def _emit(self, items: list[Assembly], now_ns: int) -> list[EmotionEstimate]:
-        emotions = [self._conclude(item, now_ns) for item in items]
+    def _put(self, item: Assembly, part: VisualWindow | Transcript) -> None:
+        modality = Modality.FACE if isinstance(part, VisualWindow) else Modality.TEXT
+        if modality in item.arrived:
+            self._counts[f"repeated_{modality.value}"] += 1
+            return
+        item.arrived.add(modality)
+        if isinstance(part, VisualWindow):
+            item.window = part
+            item.parts[modality] = self._judge.ask(modality, part)
+        else:
+            # The words are read when the turn's time has come: only then all turns before it are known.
+            item.transcript = part
+
+    def _emit(self, expected: Collection[Modality], now_ns: int) -> list[EmotionEstimate]:
+        emotions = [self._conclude(item, now_ns) for item in self._line.complete(now_ns, expected)]
         return [emotion for emotion in emotions if emotion is not None]
 
     def _conclude(self, item: Assembly, now_ns: int) -> EmotionEstimate | None:
         begun = time.perf_counter()
-        self._dialogue.begin_turn(item.start_ns)
-        words = item.transcript
+        utterance, words = item.utterance, item.transcript
+        self._dialogue.begin_turn(utterance.start_ns)
         if words is not None:
-            self._ask(item, Modality.TEXT, words, self._dialogue.context())
+            item.parts[Modality.TEXT] = self._judge.ask(Modality.TEXT, words, self._dialogue.context())
         estimates = {m: item.parts.get(m) or ModalityEstimate(m, reason=self._why_not(m)) for m in Modality}
-        latency = {m.value: e.latency_ms for m, e in estimates.items() if e.available}
-        if words is not None:
-            latency["speech_to_text"] = words.latency_ms
-        person = person_of(item.window)
+        self._lately.append(frozenset(self._expected - item.arrived))
         emotion = self._judge.decide(
             estimates,
             self._dialogue,
-            person,
+            person_of(item.window),
             self._early(item, estimates),
-            utterance_id=item.utterance_id,
-            start_ns=item.start_ns,
-            end_ns=item.end_ns,
+            utterance_id=utterance.id,
+            start_ns=utterance.start_ns,
+            end_ns=utterance.end_ns,
             is_final=True,
             transcript=words.text if words else "",
             face_id=item.window.track_id if item.window else 0,
@@ -171,10 +165,13 @@ class EmotionFuser:
         if emotion is None:
             self._counts["nothing_to_fuse"] += 1
             return None
+        latency = {m.value: e.latency_ms for m, e in estimates.items() if e.available}
+        if words is not None:
+            latency["speech_to_text"] = words.latency_ms
         latency["waiting"] = (now_ns - item.received_ns) / 1e6
         latency["fusion"] = (time.perf_counter() - begun) * 1e3
-        latency["since_end"] = (now_ns - item.end_ns) / 1e6
-        self._remember(emotion)
+        latency["since_end"] = (now_ns - utterance.end_ns) / 1e6
+        self._dialogue.add(_turn(emotion))
         self._counts["emotions"] += 1
         return replace(emotion, latency_ms=latency)
 
@@ -184,8 +181,8 @@ class EmotionFuser:
         early = self._experts.early
         if early is None or not self.options.early or not all(e.available for e in estimates.values()):
             return None
-        if item.utterance is None or item.window is None or item.transcript is None:
-            return None
+        assert item.window is not None  # or the face would not be available
+        assert item.transcript is not None
         try:
             return early.estimate(item.utterance, item.window, item.transcript.text)
         except MerError:
@@ -197,16 +194,15 @@ class EmotionFuser:
             return "switched off"
         return _MISSING[modality] if modality in self._expected else "no publisher"
 
-    def _remember(self, emotion: EmotionEstimate) -> None:
-        self._dialogue.add(
-            DialogueTurn(
-                turn=emotion.turn,
-                start_ns=emotion.start_ns,
-                end_ns=emotion.end_ns,
-                person_id=emotion.person_id,
-                emotion=emotion.emotion,
-                confidence=emotion.confidence,
-                probabilities=emotion.probabilities,
-                text=emotion.transcript,
-            )
-        )
+
+def _turn(emotion: EmotionEstimate) -> DialogueTurn:
+    return DialogueTurn(
+        turn=emotion.turn,
+        start_ns=emotion.start_ns,
+        end_ns=emotion.end_ns,
+        person_id=emotion.person_id,
+        emotion=emotion.emotion,
+        confidence=emotion.confidence,
+        probabilities=emotion.probabilities,
+        text=emotion.transcript,
+    )

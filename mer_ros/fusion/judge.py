@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -9,20 +10,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.emotion import EMOTIONS, SENTIMENTS, EmotionEstimate, Modality, ModalityEstimate
+from mer_ros.errors import MerError
 from mer_ros.fusion.affect import sentiment_probabilities, valence_arousal
 from mer_ros.fusion.dialogue import Dialogue
 from mer_ros.fusion.experts import Experts
 from mer_ros.fusion.options import FusionOptions
-from mer_ros.fusion.pool import Opinion, pool
+from mer_ros.fusion.pool import Opinion, normalised, pool
 
 
 class Judge:
-    """Weighs the modalities, then lets the dialogue speak."""
+    """Asks the experts, weighs what they say, then lets the dialogue speak. A model that fails costs only its say.
+
+    counts: <modality>_model_failed, dialogue_model_failed.
+    """
 
     def __init__(self, experts: Experts, options: FusionOptions) -> None:
+        self.counts: Counter[str] = Counter()
         self._experts = experts
         self._options = options
         self._prior: NDArray[np.float64] = np.asarray(options.target_prior, dtype=np.float64)
+
+    def ask(self, modality: Modality, *part: object) -> ModalityEstimate:
+        """Return what a modality's expert says of its part; why not, when it fails or has nothing to go by."""
+        expert = self._experts.of(modality)
+        if expert is None:
+            return ModalityEstimate(modality, reason="switched off")
+        try:
+            said = expert.estimate(*part)
+            if said.probabilities is not None:
+                normalised(said.probabilities)
+        except MerError as error:
+            self.counts[f"{modality.value}_model_failed"] += 1
+            return ModalityEstimate(modality, reason=str(error))
+        if said.available and not said.quality > 0:
+            return ModalityEstimate(modality, reason="the quality of the input is 0", model=said.model)
+        return said
 
     def decide(
         self,
@@ -76,6 +98,9 @@ class Judge:
     def _in_dialogue(self, joint: NDArray[np.floating], dialogue: Dialogue, person_id: str) -> NDArray[np.float64]:
         if self._experts.dialogue is not None and dialogue.context():
             history, same = dialogue.history(person_id, self._experts.dialogue_turns)
-            joint = self._experts.dialogue(joint, history, same)
+            try:
+                joint = normalised(self._experts.dialogue(joint, history, same))
+            except MerError:
+                self.counts["dialogue_model_failed"] += 1
         told = np.asarray(joint, dtype=np.float64)
         return told / told.sum()

@@ -18,7 +18,7 @@ CONVERSATION_PRIOR = (0.111, 0.0271, 0.0268, 0.1745, 0.4715, 0.0684, 0.1206)
 class FusionOptions:
     """Options of the fusion.
 
-    deadline_ms: an utterance is published without what has not come so long after its first part.
+    deadline_ms: an utterance is published without what has not come so long after its end came.
     independence: 0..1, how much several modalities that agree add to each other's certainty.
     target_prior: seven frequencies of the emotions where the robot is used.
     early: let the early-fusion network decide when face, audio and text are all there.
@@ -39,8 +39,9 @@ class FusionOptions:
             raise OptionError(f"deadline_ms is {self.deadline_ms}; it must be above 0 milliseconds")
         if not 0 <= self.independence <= 1:
             raise OptionError(f"independence is {self.independence}; it must lie in 0..1")
-        if not self.live_period_ms > 0:
-            raise OptionError(f"live_period_ms is {self.live_period_ms}; it must be above 0 milliseconds")
+        for name in ("live_period_ms", "live_horizon_ms"):
+            if not getattr(self, name) > 0:
+                raise OptionError(f"{name} is {getattr(self, name)}; it must be above 0 milliseconds")
         prior = np.asarray(self.target_prior, dtype=float)
         if prior.shape != (len(EMOTIONS),) or not np.all(np.isfinite(prior)) or np.any(prior <= 0):
             raise OptionError(

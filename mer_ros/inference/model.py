@@ -60,7 +60,7 @@ class Model:
         """Runs one batch: an array for each input of the entry; gives an array for each of its outputs.
 
         Raises InputError: a name missing or unknown, a wrong dtype or shape, unlike batches, NaN, infinity.
-        Raises ModelError when ONNX Runtime fails.
+        Raises ModelError when ONNX Runtime fails, or gives NaN or infinity.
         """
         inputs = self.entry.inputs
         if set(arrays) != set(inputs):
@@ -72,7 +72,11 @@ class Model:
         if len(sizes := {len(a) for a in feed.values()}) > 1:
             raise InputError(f"model {self.entry.name} was given batches of {sorted(sizes)}; they must be of one size")
         names = list(self.entry.outputs)
-        return dict(zip(names, self._session.run(names, feed), strict=True))
+        outputs = dict(zip(names, self._session.run(names, feed), strict=True))
+        for name, array in outputs.items():
+            if array.dtype.kind == "f" and not np.isfinite(array).all():
+                raise ModelError(f"model {self.entry.name}: its {name} hold NaN or infinity for this input")
+        return outputs
 
     def _checked(self, name: str, array: NDArray[np.generic], spec: TensorSpec) -> NDArray[np.generic]:
         array = np.asarray(array)

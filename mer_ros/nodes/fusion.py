@@ -17,7 +17,7 @@ from mer_ros.emotion import EMOTIONS, EmotionEstimate, Modality
 from mer_ros.experts import ExpertOptions, load_experts
 from mer_ros.fusion.dialogue import DialogueOptions
 from mer_ros.fusion.fuser import EmotionFuser
-from mer_ros.fusion.options import CONVERSATION_PRIOR, FusionOptions
+from mer_ros.fusion.options import FusionOptions
 from mer_ros.graph import DEVICES
 from mer_ros.nodes import qos
 from mer_ros.nodes.base import PipelineNode, spin
@@ -26,11 +26,25 @@ from mer_ros.nodes.conversions.emotions import emotion_message
 from mer_ros.nodes.conversions.vision import window_of
 from mer_ros.nodes.conversions.words import transcript_of
 from mer_ros.nodes.health import WARN, Condition
-from mer_ros.nodes.parameters import Parameter
+from mer_ros.nodes.parameters import Parameter, table_of
 
 _POLL_S = 0.05
 _LOOK_AROUND_S = 1.0
-_MANY_MISSED = 0.5  # share of utterances without a modality that is worth a warning
+_MANY_MISSED = 0.5  # share of the last utterances without a modality that is worth a warning
+
+_PRIOR = f"how frequent each emotion is where the robot is used: {', '.join(EMOTIONS)}"
+_FUSION = {
+    "deadline_ms": ("an utterance is published without what has not come so long after its end came", 50.0, 60000.0),
+    "independence": ("how much agreeing modalities add to each other's certainty", 0.0, 1.0),
+    "early": ("let the early-fusion network decide when all three modalities are there",),
+    "live_period_ms": ("least time between interim estimates", 20.0, 60000.0),
+    "live_horizon_ms": ("how old may be what an interim estimate uses", 50.0, 60000.0),
+}
+_DIALOGUE = {
+    "silence_s": ("a silence of this length ends the dialogue", 1.0, 86400.0),
+    "context_turns": ("turns published with every emotion", 0, 64),
+    "remembered_turns": ("turns kept at most", 1, 1000),
+}
 
 
 class FusionNode(PipelineNode):
@@ -47,19 +61,9 @@ class FusionNode(PipelineNode):
         Parameter("speech_model", "", "name of a speech model; empty: the default one"),
         Parameter("text_model", "", "name of a text model; empty: the default one"),
         Parameter("live", True, "publish interim estimates on emotion/live"),
-        Parameter("fusion.deadline_ms", 3000.0, "publish without what has not come by then", 50.0, 60000.0),
-        Parameter("fusion.independence", 0.5, "how much agreeing modalities add to each other", 0.0, 1.0),
-        Parameter(
-            "fusion.target_prior",
-            list(CONVERSATION_PRIOR),
-            f"how frequent each emotion is where the robot is used: {', '.join(EMOTIONS)}",
-        ),
-        Parameter("fusion.early", False, "let the early-fusion network decide when all three modalities are there"),
-        Parameter("fusion.live_period_ms", 500.0, "least time between interim estimates", 20.0, 60000.0),
-        Parameter("fusion.live_horizon_ms", 1500.0, "how old may be what an interim estimate uses", 50.0, 60000.0),
-        Parameter("dialogue.silence_s", 60.0, "a silence of this length ends the dialogue", 1.0, 86400.0),
-        Parameter("dialogue.context_turns", 6, "turns published with every emotion", 0, 64),
-        Parameter("dialogue.remembered_turns", 64, "turns kept at most", 1, 1000),
+        Parameter("fusion.target_prior", list(FusionOptions().target_prior), _PRIOR),
+        *table_of("fusion", FusionOptions(), _FUSION),
+        *table_of("dialogue", DialogueOptions(), _DIALOGUE),
     )
 
     def __init__(self) -> None:
@@ -110,8 +114,10 @@ class FusionNode(PipelineNode):
         """Tell counts, and whether a modality is often missed."""
         counts = self._fusion.counts
         values = {**counts, **{f"provider_{name}": provider for name, provider in self._providers.items()}}
-        emotions = counts["emotions"]
-        missed = [m.value for m in Modality if emotions and counts[f"missed_{m.value}"] > _MANY_MISSED * emotions]
+        failed = sorted(name for name in counts if name.endswith("_failed"))
+        missed = [m.value for m in Modality if self._fusion.missed_lately(m) > _MANY_MISSED]
+        if failed:
+            return Condition(WARN, f"models failed: {', '.join(f'{name} {counts[name]}' for name in failed)}", values)
         if missed:
             return Condition(WARN, f"{' and '.join(missed)} often came too late or not at all", values)
         return Condition(values=values)
@@ -133,7 +139,7 @@ class FusionNode(PipelineNode):
     def _on_tick(self) -> None:
         now_ns = self.now_ns()
         self._publish(self._fusion.poll(now_ns))
-        if self.parameters["live"]:
+        if self.parameters["live"] and self._live.get_subscription_count():
             interim = self._fusion.live(now_ns)
             if interim is not None:
                 self._live.publish(emotion_message(interim))
@@ -141,10 +147,7 @@ class FusionNode(PipelineNode):
     def _look_around(self) -> None:
         """Wait only for senses that are there: a graph without a camera is as fast as its voice."""
         topics = {Modality.TEXT: "transcript", Modality.FACE: "visual_window", Modality.AUDIO: "utterance"}
-        self._fusion.expect(m for m, topic in topics.items() if self.count_publishers(self._resolved(topic)))
-
-    def _resolved(self, topic: str) -> str:
-        return str(self.resolve_topic_name(topic))
+        self._fusion.expect(m for m, topic in topics.items() if self.count_publishers(self.resolve_topic_name(topic)))
 
     def _publish(self, estimates: list[EmotionEstimate]) -> None:
         for estimate in estimates:

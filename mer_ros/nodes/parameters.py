@@ -55,7 +55,7 @@ class Parameter:
 
 
 def table_of(
-    prefix: str, options: Any, texts: Mapping[str, tuple[str, float, float] | tuple[str]]
+    prefix: str, options: Any, texts: Mapping[str, tuple[Any, ...]]
 ) -> tuple[Parameter, ...]:
     """Return a parameter `prefix.field` for each field of an options dataclass that `texts` names.
 

@@ -80,7 +80,7 @@ def test_parts_in_any_order_give_one_emotion(order):
     assert emotion.latency_ms["since_end"] == pytest.approx(500)
 
 
-@pytest.mark.parametrize("given_parts", ["u", "w", "t", "uw", "ut", "wt"])
+@pytest.mark.parametrize("given_parts", ["u", "uw", "ut", "wu", "tu"])
 def test_any_subset_is_published_at_the_deadline_and_only_once(given_parts):
     fuser = EmotionFuser(experts(), OPTIONS)
     assert feed(fuser, 1, given_parts) == []
@@ -149,7 +149,8 @@ def test_words_without_an_id_go_to_the_utterance_they_overlap_with():
     (emotion,) = fuser.transcript(words(1, identity=0), now(1))
     assert emotion.transcript == "hello there"
     assert fuser.transcript(words(7, identity=0), now(7)) == []
-    assert fuser.counts["transcript_without_utterance"] == 1
+    assert fuser.poll(now(7, 60)) == []
+    assert fuser.counts["part_without_utterance"] == 1
 
 
 def test_shift_is_told_for_the_same_speaker():
@@ -234,3 +235,139 @@ def test_waiting_utterances_are_bounded():
 def test_bad_options_are_refused(bad):
     with pytest.raises(OptionError):
         FusionOptions(**bad)
+
+
+@pytest.mark.parametrize("given_parts", ["w", "t", "wt", "wwtt"])
+def test_parts_of_an_utterance_that_never_ended_make_none(given_parts):
+    fuser = EmotionFuser(experts(), OPTIONS)
+    feed(fuser, 1, given_parts)
+    assert fuser.poll(now(1, 60)) == []
+    assert fuser.counts["part_without_utterance"] == len(given_parts)
+
+
+@pytest.mark.parametrize("shift_ns", [1_000, -1_000, -10 * SECOND])
+@pytest.mark.parametrize("order", ["before", "after"])
+def test_words_from_outside_find_their_utterance_by_id_also_with_times_that_are_off_or_not_filled(shift_ns, order):
+    fuser = EmotionFuser(experts(), OPTIONS)
+    start = 10 * SECOND + shift_ns
+    said = Transcript(1, start, start + SECOND if start else 0, "so happy", True)
+    emotions = fuser.transcript(said, now(1)) if order == "before" else []
+    emotions += feed(fuser, 1, "uw")
+    emotions += fuser.transcript(said, now(1)) if order == "after" else []
+    assert [(e.utterance_id, e.transcript) for e in emotions] == [(1, "so happy")]
+    assert fuser.poll(now(1, 60)) == []
+
+
+def test_a_second_final_transcript_changes_nothing():
+    fuser = EmotionFuser(experts(), OPTIONS)
+    feed(fuser, 1, "ut")
+    fuser.transcript(Transcript(1, 10 * SECOND, 11 * SECOND, "something else", True), now(1))
+    (emotion,) = fuser.window(window(1), now(1))
+    assert emotion.transcript == "hello there"
+    assert fuser.counts["repeated_text"] == 1
+
+
+def test_a_dialogue_model_that_fails_costs_only_the_dialogue():
+    fuser = EmotionFuser(Experts(audio=expert(Modality.AUDIO), dialogue=failing), OPTIONS)
+    emotions = [e for n in (1, 2) for e in fuser.utterance(utterance(n), now(n))]
+    assert [e.emotion for e in emotions] == ["joy", "joy"]
+    assert fuser.counts["dialogue_model_failed"] == 1
+
+
+@pytest.mark.parametrize("bad", [np.full(7, np.nan), np.zeros(7), -feeling("joy")])
+def test_an_expert_that_gives_no_distribution_is_unavailable(bad):
+    broken = Expert(lambda *_: ModalityEstimate(Modality.TEXT, bad, quality=1.0), UNIFORM, 0.8)
+    (emotion,) = feed(EmotionFuser(experts(text=broken), OPTIONS), 1)
+    assert [m.available for m in emotion.modalities] == [True, True, False]
+
+
+def test_an_input_of_no_quality_has_no_say():
+    fuser = EmotionFuser(Experts(audio=expert(Modality.AUDIO, quality=0.0)), OPTIONS)
+    assert fuser.utterance(utterance(1), now(1)) == []
+    assert fuser.counts["nothing_to_fuse"] == 1
+
+
+def test_a_fault_in_one_utterance_loses_no_other():
+    def breaks(part, *_):
+        if part.utterance_id == 1:
+            raise ZeroDivisionError
+        return ModalityEstimate(Modality.TEXT, feeling("joy"), quality=1.0)
+
+    fuser = EmotionFuser(experts(text=Expert(breaks, UNIFORM, 0.8)), OPTIONS)
+    feed(fuser, 1, "uw")
+    feed(fuser, 2, "uwt", after_s=-8.0)
+    with pytest.raises(ZeroDivisionError):
+        fuser.transcript(words(1), now(1, 2))
+    assert [e.utterance_id for e in fuser.poll(now(1, 2))] == [2]
+
+
+def test_a_recording_that_begins_again_is_heard_again_in_a_dialogue_of_its_own():
+    fuser = EmotionFuser(Experts(audio=expert(Modality.AUDIO)), OPTIONS)
+    first = [e for n in (1, 2, 3) for e in fuser.utterance(utterance(n), now(n))]
+    again = [e for n in (1, 2, 3) for e in fuser.utterance(utterance(n), now(n))]
+    assert [e.turn for e in first + again] == [1, 2, 3, 1, 2, 3]
+    assert again[0].context == ()
+    assert fuser.counts["time_went_back"] == 1
+
+
+def test_a_sense_that_stays_away_is_not_waited_for_until_it_speaks_again():
+    fuser = EmotionFuser(experts(text=None), OPTIONS)
+    for number in (1, 2, 3):
+        assert fuser.utterance(utterance(number), now(number)) == []
+        assert len(fuser.poll(now(number, 3.0))) == 1
+    assert len(fuser.utterance(utterance(4), now(4))) == 1
+    assert fuser.missed_lately(Modality.FACE) == 1.0
+    assert len(feed(fuser, 5, "wu")) == 1
+    assert fuser.utterance(utterance(6), now(6)) == []  # waited for again
+    assert len(fuser.window(window(6), now(6))) == 1
+
+
+def test_interim_estimates_forget_an_utterance_that_never_ended():
+    fuser = EmotionFuser(experts(), OPTIONS)
+    fuser.utterance(utterance(1, SpeechState.STARTED, 8000), now(1))
+    fuser.transcript(words(1, is_final=False), now(1))
+    live = fuser.live(now(1, 1.2))
+    assert (live.utterance_id, live.transcript) == (1, "hello there")
+    assert fuser.live(now(1, 30)) is None
+    fuser.window(window(9, is_final=False), now(9))
+    live = fuser.live(now(9, 1.0))
+    assert (live.utterance_id, live.transcript) == (0, "")
+    assert live.start_ns == 90 * SECOND
+
+
+def test_partial_words_of_another_utterance_are_not_told():
+    fuser = EmotionFuser(experts(), OPTIONS)
+    fuser.utterance(utterance(2, SpeechState.STARTED, 8000), now(2))
+    fuser.transcript(words(1, is_final=False), now(2))
+    assert fuser.live(now(2, 1.0)).transcript == ""
+    feed(fuser, 2)
+    fuser.transcript(words(2, is_final=False), now(2))  # after the end
+    fuser.window(window(2, is_final=False), now(2))
+    assert fuser.live(now(2, 2.0)).transcript == ""
+
+
+def test_interim_estimates_of_a_new_dialogue_know_nothing_of_the_old_one():
+    fuser = EmotionFuser(Experts(audio=expert(Modality.AUDIO)), OPTIONS)
+    (first,) = fuser.utterance(utterance(1), now(1))
+    fuser.utterance(utterance(50, SpeechState.STARTED, 8000), now(50))
+    live = fuser.live(now(50, 1.0))
+    assert (first.turn, live.turn, live.dialogue_id, live.context) == (1, 1, "", ())
+
+
+def test_a_monologue_keeps_its_last_fifteen_seconds():
+    lengths = []
+
+    def listen(part):
+        lengths.append(len(part.samples))
+        return ModalityEstimate(Modality.AUDIO, feeling("joy"), quality=1.0)
+
+    fuser = EmotionFuser(Experts(audio=Expert(listen, UNIFORM, 0.8)), OPTIONS)
+    for k in range(20):
+        state = SpeechState.ONGOING if k else SpeechState.STARTED
+        piece = Utterance(1, state, 0, (k + 1) * SECOND, np.zeros(16_000, np.int16), k * 16_000)
+        fuser.utterance(piece, (k + 1) * SECOND)
+        assert fuser.live((k + 1) * SECOND).utterance_id == 1
+    assert lengths == [min(k + 1, 15) * 16_000 for k in range(20)]
+    quiet = Utterance(1, SpeechState.ONGOING, 0, 22 * SECOND, np.zeros(0, np.int16), 20 * 16_000)
+    fuser.utterance(quiet, 22 * SECOND)
+    assert fuser.live(22 * SECOND).utterance_id == 1

@@ -7,8 +7,10 @@ from mer_msgs.msg import FaceSample as FaceSampleMsg
 from mer_msgs.msg import VisualWindow as VisualWindowMsg
 from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
 
+from mer_ros.errors import InputError
 from mer_ros.nodes.conversions.stamps import header, to_ns, to_time
 from mer_ros.utterance import Box, FaceSample, Frame, VisualWindow
+from mer_ros.vision.crops import CONTEXT_SHAPE, FACE_PX
 from mer_ros.vision.image import decode_compressed, decode_image
 
 
@@ -58,7 +60,7 @@ def window_message(window: VisualWindow, frame_id: str = "") -> VisualWindowMsg:
 
 
 def window_of(message: VisualWindowMsg) -> VisualWindow:
-    """Return the visual window of a message; raises InputError for crops that cannot be decoded."""
+    """Return the visual window of a message; raises InputError for crops that cannot be decoded or are of odd size."""
     return VisualWindow(
         utterance_id=message.utterance_id,
         is_final=message.is_final,
@@ -92,6 +94,13 @@ def _sample_of(message: FaceSampleMsg) -> FaceSample:
         box=Box(box.x_offset, box.y_offset, box.width, box.height),
         score=message.score,
         detected=message.detected,
-        face=pixels_of(message.face),
-        context=pixels_of(message.context),
+        face=_sized(pixels_of(message.face), (FACE_PX, FACE_PX)),
+        context=_sized(pixels_of(message.context), CONTEXT_SHAPE),
     )
+
+
+def _sized(pixels: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    if pixels.shape[:2] != size:
+        found, wanted = ("{1}x{0}".format(*shape) for shape in (pixels.shape, size))
+        raise InputError(f"a crop of a visual window is {found} pixels; it must be {wanted}")
+    return pixels
