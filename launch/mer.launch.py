@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import Field, fields
 from typing import Any
 
 from launch import LaunchContext, LaunchDescription
@@ -10,7 +10,9 @@ from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironment
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from mer_ros.graph import GraphSettings, NodeSpec, describe
+from mer_ros.graph import GraphSettings, NodeSpec, describe, is_flag
+
+FLAGS = {"true": True, "false": False, "": None}
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -20,7 +22,7 @@ def generate_launch_description() -> LaunchDescription:
             item.name,
             default_value=_text(item.default),
             description=item.metadata["text"],
-            choices=["true", "false"] if isinstance(item.default, bool) else list(item.metadata["choices"]) or None,
+            choices=_choices(item),
         )
         for item in fields(GraphSettings)
     ]
@@ -31,7 +33,7 @@ def _start(context: LaunchContext) -> list[Any]:
     given = {}
     for item in fields(GraphSettings):
         text = LaunchConfiguration(item.name).perform(context)
-        given[item.name] = text == "true" if isinstance(item.default, bool) else text
+        given[item.name] = FLAGS[text] if is_flag(item) else text
     graph = describe(GraphSettings(**given))
     environment = [SetEnvironmentVariable(name, value) for name, value in graph.environment.items()]
     nodes = [_node(spec, graph.namespace, str(graph.params_file), graph.log_level) for spec in graph.nodes]
@@ -54,5 +56,10 @@ def _node(spec: NodeSpec, namespace: str, params_file: str, log_level: str) -> N
     )
 
 
+def _choices(item: Field[Any]) -> list[str] | None:
+    choices = ["true", "false"] if is_flag(item) else list(item.metadata["choices"])
+    return [*choices, ""] if choices and item.default in ("", None) else choices or None
+
+
 def _text(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    return next((text for text, flag in FLAGS.items() if flag is value), str(value))

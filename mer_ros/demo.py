@@ -248,7 +248,7 @@ def add_demo_parser(subparsers: Any) -> None:
     parser.add_argument(
         "--models", default="", metavar="DIR", help="model folder (default: the models of this package)"
     )
-    parser.add_argument("--device", default="auto", help="where models run: auto, cpu, cuda or tensorrt")
+    parser.add_argument("--device", default="", help="where models run: auto, cpu, cuda or tensorrt")
     parser.add_argument("--params-file", default="", metavar="FILE", help="parameters (default: config/mer.yaml)")
     parser.add_argument("--log-dir", type=Path, metavar="DIR", help="keep the output of every node here")
     parser.set_defaults(handler=lambda arguments: run_demo(options_from(arguments)))

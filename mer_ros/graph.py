@@ -6,7 +6,7 @@ Pure data; nothing here imports rclpy or launch.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,16 @@ def _setting(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
 
 @dataclass(frozen=True)
 class GraphSettings:
-    """What can be chosen when the graph is started; each is a launch argument and an option of `mer run`."""
+    """What can be chosen when the graph is started; each is a launch argument and an option of `mer run`.
+
+    What is left empty (None or '') is as the parameter file says: a default here would override that file.
+    """
 
     namespace: str = _setting("", "namespace of all nodes and topics")
     image_topic: str = _setting("image_raw", "topic of the camera driver")
-    compressed: bool = _setting(False, "the camera driver publishes sensor_msgs/CompressedImage")
+    compressed: bool | None = _setting(
+        None, "the camera driver publishes sensor_msgs/CompressedImage; empty: as the parameters say"
+    )
     audio_topic: str = _setting("audio", "topic of the audio driver")
     words_topic: str = _setting("words", "topic of an outside recogniser (std_msgs/String), with recogniser:=outside")
     emotion_topic: str = _setting("emotion", "topic of the emotions; interim ones come below it on /live")
@@ -44,16 +49,16 @@ class GraphSettings:
     recogniser_model: str = _setting("", "model folder of the recogniser, for vosk")
     params_file: str = _setting("", "parameter file; empty: config/mer.yaml of this package")
     models: str = _setting("", "model folder; empty: the models of this package")
-    device: str = _setting("auto", "where models run", DEVICES)
+    device: str = _setting("", "where models run; empty: as the parameters say", DEVICES)
     log_level: str = _setting("info", "least severity that is logged", LOG_LEVELS)
-    use_sim_time: bool = _setting(False, "take the time from /clock")
+    use_sim_time: bool | None = _setting(None, "take the time from /clock; empty: as the parameters say")
     respawn: bool = _setting(True, "start a node again when it ends by itself")
 
     def __post_init__(self) -> None:
         for item in fields(self):
             choices = item.metadata["choices"]
             value = getattr(self, item.name)
-            if choices and value not in choices:
+            if choices and value not in ("", *choices):
                 raise OptionError(f"{item.name} is '{value}'; choose one of: {', '.join(choices)}")
         for name in ("params_file", "models"):
             path = getattr(self, name)
@@ -63,6 +68,11 @@ class GraphSettings:
             raise OptionError(
                 "play and webcam or audio_device exclude each other; choose one source of camera and sound"
             )
+
+
+def is_flag(setting: Field[Any]) -> bool:
+    """Return whether a setting is yes or no; or, where its default is None, as the parameters say."""
+    return setting.default is None or isinstance(setting.default, bool)
 
 
 @dataclass(frozen=True)
@@ -97,18 +107,20 @@ _LIFECYCLE = ("fusion", "speech_to_text", "camera", "microphone")
 
 def describe(settings: GraphSettings) -> Graph:
     """Return the graph for these settings."""
-    common: dict[str, Any] = {"use_sim_time": settings.use_sim_time}
-    models = {"models": settings.models} if settings.models else {}
+    common = _given(use_sim_time=settings.use_sim_time)
     specific: dict[str, dict[str, Any]] = {
-        "fusion": {**models, "device": settings.device},
+        "fusion": _given(models=settings.models, device=settings.device),
         "speech_to_text": _given(recogniser=settings.recogniser, model=settings.recogniser_model),
-        "camera": {"compressed": settings.compressed},
+        "camera": _given(compressed=settings.compressed),
         "microphone": {},
     }
     remappings = {
         "fusion": (("emotion", settings.emotion_topic), ("emotion/live", f"{settings.emotion_topic}/live")),
         "speech_to_text": (("words", settings.words_topic),),
-        "camera": (("image_raw", settings.image_topic),),
+        "camera": (
+            ("image_raw", settings.image_topic),
+            ("image_raw/compressed", f"{settings.image_topic}/compressed"),
+        ),
         "microphone": (("audio", settings.audio_topic),),
     }
     chosen = [name for name in _LIFECYCLE if getattr(settings, name)]
@@ -130,13 +142,16 @@ def describe(settings: GraphSettings) -> Graph:
 def _drivers(settings: GraphSettings, common: Mapping[str, Any]) -> list[NodeSpec]:
     image = _real((("image_raw", settings.image_topic),))
     audio = _real((("audio", settings.audio_topic),))
+    listeners = {"images": settings.camera, "audio": settings.microphone}
     drivers = []
     if settings.webcam:
         drivers.append(NodeSpec("webcam", "webcam", {**common, "device": settings.webcam}, image))
     if settings.audio_device:
         drivers.append(NodeSpec("audio_device", "audio_device", {**common, "device": settings.audio_device}, audio))
     if settings.play:
-        parameters = {"file": settings.play, "use_sim_time": False, "publish_clock": settings.use_sim_time}
+        parameters = {"file": settings.play, "use_sim_time": False, **_given(publish_clock=settings.use_sim_time)}
+        # It does not wait for a listener that is not started.
+        parameters |= {f"await_{kind}": False for kind, there in listeners.items() if not there}
         drivers.append(
             NodeSpec("file_player", "file_player", parameters, image + audio, respawn=False, ends_graph=True)
         )
@@ -144,7 +159,7 @@ def _drivers(settings: GraphSettings, common: Mapping[str, Any]) -> list[NodeSpe
 
 
 def _given(**parameters: Any) -> dict[str, Any]:
-    return {name: value for name, value in parameters.items() if value != ""}
+    return {name: value for name, value in parameters.items() if value not in ("", None)}
 
 
 def _real(remappings: tuple[tuple[str, str], ...]) -> tuple[tuple[str, str], ...]:

@@ -18,7 +18,7 @@ from types import FrameType, TracebackType
 from typing import IO, Any
 
 from mer_ros.errors import MissingDependencyError
-from mer_ros.graph import Graph, GraphSettings, NodeSpec, describe
+from mer_ros.graph import Graph, GraphSettings, NodeSpec, describe, is_flag
 
 _PATIENCE_S = (5.0, 3.0, 2.0)  # after SIGINT, after SIGTERM, after SIGKILL
 _RESPAWN_DELAY_S = 1.0
@@ -188,7 +188,7 @@ def add_setting_arguments(parser: argparse.ArgumentParser, leave_out: Sequence[s
             continue
         options: dict[str, Any] = {"help": item.metadata["text"], "default": item.default}
         assert item.default is not MISSING
-        if isinstance(item.default, bool):
+        if is_flag(item):
             options["action"] = argparse.BooleanOptionalAction
         else:
             options["metavar"] = item.name.upper()

@@ -37,6 +37,8 @@ class FilePlayerNode(DriverNode):
         Parameter("loop", False, "start again at the end"),
         Parameter("start_delay_s", 0.5, "wait before playing, once the subscribers are there", 0.0, 600.0),
         Parameter("subscriber_timeout_s", 60.0, "longest wait for subscribers; 0 waits for none", 0.0, 3600.0),
+        Parameter("await_images", True, "wait for a subscriber of the images"),
+        Parameter("await_audio", True, "wait for a subscriber of the sound"),
         Parameter("tail_s", 3.0, "silence after the end, in which the last utterance ends", 0.0, 60.0),
         Parameter("chunk_ms", 20, "length of the audio chunks", 5, 1000),
         Parameter("max_width", 1280, "wider frames are scaled down to this; 0 keeps every size", 0, 16384),
@@ -83,12 +85,17 @@ class FilePlayerNode(DriverNode):
             raise SystemExit(0)
 
     def _await_subscribers(self) -> bool:
-        """Wait until somebody listens to all that will be published; False when the node ends."""
+        """Wait until somebody listens to all that is to be awaited; False when the node ends."""
         wanted = [
             publisher
-            for publisher, there in ((self.images, self._source.has_video), (self.sounds, self._source.has_audio))
-            if there
+            for publisher, there, kind in (
+                (self.images, self._source.has_video, "images"),
+                (self.sounds, self._source.has_audio, "audio"),
+            )
+            if there and self.parameters[f"await_{kind}"]
         ]
+        if not wanted:
+            return True
         timeout_s = self.parameters["subscriber_timeout_s"]
         until = time.monotonic() + timeout_s
         self.recover("waiting for subscribers", file=self._source.name)

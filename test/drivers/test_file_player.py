@@ -97,3 +97,11 @@ def test_what_cannot_be_played_is_one_sentence(listener, parameters, part):
     assert player.returncode == 2
     assert part in said
     assert "Traceback" not in said
+
+
+def test_it_does_not_wait_for_those_it_is_told_not_to_await(listener, tone):
+    for subscription in listener.subscriptions[:2]:
+        listener.node.destroy_subscription(subscription)
+    player = listener.start("file_player", file=tone[0], await_audio=False, tail_s=0.0, start_delay_s=0.0)
+    assert listener.spin(lambda: player.poll() is not None, 30.0)
+    assert player.returncode == 0

@@ -1,0 +1,73 @@
+"""The graph as data: what the settings make of nodes, parameters and topics."""
+
+from __future__ import annotations
+
+import argparse
+
+import pytest
+
+from mer_ros.errors import OptionError
+from mer_ros.graph import GraphSettings, NodeSpec, describe
+from mer_ros.run import add_setting_arguments, command, settings_from
+
+
+def node(name: str, **settings) -> NodeSpec:
+    return next(spec for spec in describe(GraphSettings(**settings)).nodes if spec.name == name)
+
+
+def chosen(*arguments: str) -> GraphSettings:
+    parser = argparse.ArgumentParser()
+    add_setting_arguments(parser)
+    return settings_from(parser.parse_args(arguments))
+
+
+def test_defaults_leave_everything_to_the_parameter_file():
+    graph = describe(chosen())
+    for spec in graph.nodes:
+        assert dict(spec.parameters) == (
+            {"nodes": list(spec.parameters["nodes"])} if "nodes" in spec.parameters else {}
+        )
+        assert "-p" not in command(spec, graph) or spec.name == "lifecycle_manager"
+
+
+@pytest.mark.parametrize(
+    ("argument", "name", "parameter", "value"),
+    [
+        ("--compressed", "camera", "compressed", True),
+        ("--no-compressed", "camera", "compressed", False),
+        ("--use-sim-time", "microphone", "use_sim_time", True),
+        ("--no-use-sim-time", "microphone", "use_sim_time", False),
+        ("--device=cpu", "fusion", "device", "cpu"),
+        ("--recogniser=vosk", "speech_to_text", "recogniser", "vosk"),
+    ],
+)
+def test_what_is_given_overrides_it(argument, name, parameter, value):
+    spec = next(spec for spec in describe(chosen(argument)).nodes if spec.name == name)
+    assert spec.parameters[parameter] is value or spec.parameters[parameter] == value
+
+
+def test_an_unknown_device_is_refused():
+    with pytest.raises(OptionError, match="abacus"):
+        GraphSettings(device="abacus")
+
+
+def test_the_image_topic_is_meant_for_compressed_images_too():
+    assert set(node("camera", image_topic="/cam/image_raw").remappings) == {
+        ("image_raw", "/cam/image_raw"),
+        ("image_raw/compressed", "/cam/image_raw/compressed"),
+    }
+    assert node("camera").remappings == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, {}),
+        ({"camera": False}, {"await_images": False}),
+        ({"microphone": False}, {"await_audio": False}),
+        ({"use_sim_time": True}, {"publish_clock": True}),
+    ],
+)
+def test_the_player_waits_only_for_those_who_are_started(settings, expected):
+    parameters = dict(node("file_player", play="sample", **settings).parameters)
+    assert parameters == {"file": "sample", "use_sim_time": False, **expected}
