@@ -18,12 +18,14 @@ SAMPLE_RATE = 16_000
 class AudioChunk:
     """A piece of a microphone's signal. `stamp_ns` is the time of its first sample.
 
-    samples: [n] or [n, channels]; int16, int32, uint8, or floating point in -1..1.
+    samples: [n] or [n, channels]; int16, int32, uint8, or floating point in -1..1. stamped: False where the driver
+    tells no time; stamp_ns then is when the chunk arrived less its duration, late by what the way took.
     """
 
     stamp_ns: int
     samples: NDArray[np.generic]
     sample_rate: int
+    stamped: bool = True
 
 
 class SpeechState(Enum):

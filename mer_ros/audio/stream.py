@@ -2,12 +2,16 @@
 
 Stages behind this one see stretches: within a stretch sample n lies at its anchor plus n times 62,500 ns exactly.
 How the driver cuts its chunks changes neither samples nor, when its stamps are exact, times.
+
+A stamp that does not fit may be wrong alone: many drivers stamp when they get to it, so that a stall of the machine
+makes some chunks late, and the next ones are in time again. Nothing is missing then. So chunks whose stamps do not fit
+wait; if a later stamp fits again they are passed on as counted, and if none does the clock is believed.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import soxr
@@ -19,6 +23,9 @@ from mer_ros.utterance import SAMPLE_RATE, AudioChunk
 
 NS_PER_SAMPLE = 1_000_000_000 // SAMPLE_RATE
 _ROUNDING_NS = 1_000  # stamps made with floating point are this far off without any drift
+_CONFIRM_S = 0.5  # audio, of two chunks at least, whose stamps must all be off before they are believed
+# Times of arrival tell of a pause only if it is longer than what messages queue up for.
+_UNSTAMPED_TOLERANCE_NS = 1_000_000_000
 
 
 @dataclass(frozen=True)
@@ -27,9 +34,12 @@ class StreamOptions:
 
     jitter_ms: a stamp this far or less from the time that counting samples gives is jitter, and continues the
     signal; the clock follows it slowly. fill_ms: a longer forward gap up to this is filled with silence and counted
-    as lost; one beyond it, like a jump back beyond the jitter, starts a new stretch. drift_time_s: time constant
-    with which the clock follows the stamps, so that a sound card 100 ppm off lags by 0.1 ms per second of it.
-    longest_chunk_s: a longer chunk is refused.
+    as lost; one beyond it, like a jump back beyond the jitter, starts a new stretch. All of these hold only if the
+    next 0.5 s of audio agrees. drift_time_s: time constant with which the clock follows the stamps, so that a sound
+    card 100 ppm off lags by 0.1 ms per second of it. longest_chunk_s: a longer chunk is refused.
+
+    Chunks that are not `stamped` are counted, and the clock follows their arrival slowly; more than 1 s off, they
+    start a new stretch, and nothing is filled.
     """
 
     jitter_ms: float = 50.0
@@ -38,9 +48,11 @@ class StreamOptions:
     longest_chunk_s: float = 60.0
 
     def __post_init__(self) -> None:
-        for name in ("jitter_ms", "drift_time_s", "longest_chunk_s"):
+        for name in ("drift_time_s", "longest_chunk_s"):
             if not 0 < getattr(self, name) < 1e6:
                 raise OptionError(f"{name} is {getattr(self, name)}: give a number above 0")
+        if not 1 <= self.jitter_ms < 1e5:  # no less than a few samples, which stamps are rounded to
+            raise OptionError(f"jitter_ms is {self.jitter_ms}: give 1 to 100000")
         if not self.jitter_ms <= self.fill_ms < 1e5:
             raise OptionError(f"fill_ms is {self.fill_ms}: give jitter_ms ({self.jitter_ms}) or more, up to 100000")
 
@@ -60,10 +72,24 @@ class AudioBlock:
     lost: tuple[tuple[int, int], ...] = ()
 
 
+@dataclass(frozen=True)
+class _Piece:
+    """A checked chunk. error_ns: how much later it is than counting samples says."""
+
+    chunk: AudioChunk
+    signal: NDArray[np.float32]
+    error_ns: int = 0
+
+
 class AudioStream:
     """Chunks in, blocks out. States its latency: none at 16 kHz, else the resampler's, 0.04 to 0.12 s of audio.
 
-    counts: chunks, rate_changes, filled_gaps, lost_samples (at 16 kHz), gaps (forward, too long to fill), jumps_back.
+    While stamps do not fit, chunks wait for at most 0.5 s of audio, or two chunks if that is more.
+
+    counts: chunks, rate_changes, filled_gaps, lost_samples (at 16 kHz, filled with silence), gaps (forward, too long
+    to fill), jumps_back, stray_stamps (off, and taken back by the next ones).
+    lost_samples holds what was filled, no more: a loss of up to jitter_ms cannot be told from jitter. It is not
+    filled; the sound behind it is early by as much, until the clock has followed or more losses add up to a gap.
     """
 
     def __init__(self, options: StreamOptions | None = None) -> None:
@@ -79,73 +105,107 @@ class AudioStream:
         self._received = 0
         self._produced = 0
         self._resampler: soxr.ResampleStream | None = None
+        self._waiting: list[_Piece] = []
+        self._waiting_samples = 0
 
     def push(self, chunk: AudioChunk) -> list[AudioBlock]:
         """Take one chunk; InputError, with nothing changed, if it cannot be used."""
         checked(chunk, self.options.longest_chunk_s)
-        signal = mono(chunk.samples)
+        piece = _Piece(chunk, mono(chunk.samples))
         self.counts["chunks"] += 1
         blocks: list[AudioBlock] = []
-        missing = self._follow(chunk)
-        if missing is None:
-            blocks += self.flush()
-            self._begin(chunk)
-            missing = 0
-        lost: tuple[tuple[int, int], ...] = ()
-        if missing:
-            lost = (self._lost_range(missing),)
-            signal = np.concatenate([np.zeros(missing, np.float32), signal])
-        self._received += len(signal)
-        return [*blocks, self._block(self._resample(signal, last=False), lost)]
+        if self._rate and chunk.sample_rate != self._rate:
+            self.counts["rate_changes"] += 1
+            blocks = self.flush()
+        return blocks + self._take(piece)
 
     def flush(self) -> list[AudioBlock]:
-        """What the resampler still holds; the next chunk starts a new stretch."""
+        """What waits, its stamps believed, and what the resampler holds; the next chunk starts a new stretch."""
+        blocks: list[AudioBlock] = []
+        while self._waiting:
+            blocks += self._believe()
+        return blocks + self._end()
+
+    def _begin(self, anchor_ns: int, rate: int) -> None:
+        self._stretch += 1
+        self._rate = rate
+        self._anchor_ns = anchor_ns
+        if rate != SAMPLE_RATE:
+            self._resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
+
+    def _end(self) -> list[AudioBlock]:
         blocks = []
         if self._resampler is not None:
-            blocks = [self._block(self._resample(np.zeros(0, np.float32), last=True), ())]
+            blocks = [self._block(self._resample(np.zeros(0, np.float32), last=True))]
         self.reset()
         return blocks
 
-    def _begin(self, chunk: AudioChunk) -> None:
-        self._stretch += 1
-        self._rate = chunk.sample_rate
-        self._anchor_ns = chunk.stamp_ns
-        if self._rate != SAMPLE_RATE:
-            self._resampler = soxr.ResampleStream(self._rate, SAMPLE_RATE, 1, dtype="float32", quality="HQ")
-
-    def _follow(self, chunk: AudioChunk) -> int | None:
-        """Samples to fill in before this chunk, or None where it starts a new stretch."""
+    def _take(self, piece: _Piece) -> list[AudioBlock]:
+        chunk = piece.chunk
         if not self._rate:
-            return None
-        if chunk.sample_rate != self._rate:
-            self.counts["rate_changes"] += 1
-            return None
-        error_ns = chunk.stamp_ns - self._anchor_ns - self._received * 1_000_000_000 // self._rate
-        if error_ns < -self.options.jitter_ms * 1e6:
-            self.counts["jumps_back"] += 1
-            return None
-        if error_ns > self.options.fill_ms * 1e6:
-            self.counts["gaps"] += 1
-            return None
-        if error_ns > self.options.jitter_ms * 1e6:
-            self.counts["filled_gaps"] += 1
-            return round(error_ns * self._rate / 1e9)
-        if abs(error_ns) < _ROUNDING_NS:
-            return 0
-        share = min(1.0, len(chunk.samples) / self._rate / self.options.drift_time_s)
-        self._anchor_ns += int(error_ns * share)
-        return 0
+            self._begin(chunk.stamp_ns, chunk.sample_rate)
+        error_ns = chunk.stamp_ns - self._expected_ns(self._waiting_samples)
+        limit_ns = self.options.jitter_ms * 1e6 if chunk.stamped else _UNSTAMPED_TOLERANCE_NS
+        fits = abs(error_ns) <= limit_ns
+        blocks: list[AudioBlock] = []
+        if self._waiting and (fits or (error_ns > 0) != (self._waiting[0].error_ns > 0)):
+            blocks = self._release()
+        if fits:
+            self._drift(error_ns, len(piece.signal))
+            return [*blocks, self._pass_on(piece.signal)]
+        self._waiting.append(replace(piece, error_ns=error_ns))
+        self._waiting_samples += len(piece.signal)
+        if len(self._waiting) > 1 and self._waiting_samples >= _CONFIRM_S * self._rate:
+            blocks += self._believe()
+        return blocks
 
-    def _lost_range(self, missing: int) -> tuple[int, int]:
+    def _release(self) -> list[AudioBlock]:
+        """Pass on what waits: its stamps were wrong, the count of samples was right."""
+        pieces, self._waiting, self._waiting_samples = self._waiting, [], 0
+        self.counts["stray_stamps"] += len(pieces)
+        return [self._pass_on(piece.signal) for piece in pieces]
+
+    def _believe(self) -> list[AudioBlock]:
+        """Move the clock to the stamps of what waits, by the least of their errors: the rest of them is lateness."""
+        pieces, self._waiting, self._waiting_samples = self._waiting, [], 0
+        error_ns = min((piece.error_ns for piece in pieces), key=abs)
+        stamped = all(piece.chunk.stamped for piece in pieces)
+        if stamped and 0 < error_ns <= self.options.fill_ms * 1e6:
+            blocks = [self._fill(round(error_ns * self._rate / 1e9))]
+        else:
+            self.counts["gaps" if error_ns > 0 else "jumps_back"] += 1
+            anchor_ns, rate = self._expected_ns() + error_ns, self._rate
+            blocks = self._end()
+            self._begin(anchor_ns, rate)
+        for piece in pieces:
+            blocks += self._take(piece)
+        return blocks
+
+    def _expected_ns(self, more: int = 0) -> int:
+        """Time of the sample that comes after those received and `more`."""
+        return self._anchor_ns + (self._received + more) * 1_000_000_000 // self._rate
+
+    def _drift(self, error_ns: int, samples: int) -> None:
+        if abs(error_ns) >= _ROUNDING_NS:
+            share = min(1.0, samples / self._rate / self.options.drift_time_s)
+            most_ns = self.options.jitter_ms * 1e6  # an arrival that is later than jitter weighs no more
+            self._anchor_ns += int(max(-most_ns, min(error_ns, most_ns)) * share)
+
+    def _fill(self, missing: int) -> AudioBlock:
         first = self._received * SAMPLE_RATE // self._rate
         last = (self._received + missing) * SAMPLE_RATE // self._rate
+        self.counts["filled_gaps"] += 1
         self.counts["lost_samples"] += last - first
-        return first, last
+        return self._pass_on(np.zeros(missing, np.float32), ((first, last),))
+
+    def _pass_on(self, signal: NDArray[np.float32], lost: tuple[tuple[int, int], ...] = ()) -> AudioBlock:
+        self._received += len(signal)
+        return self._block(self._resample(signal, last=False), lost)
 
     def _resample(self, signal: NDArray[np.float32], last: bool) -> NDArray[np.float32]:
         return signal if self._resampler is None else self._resampler.resample_chunk(signal, last=last)
 
-    def _block(self, signal: NDArray[np.float32], lost: tuple[tuple[int, int], ...]) -> AudioBlock:
+    def _block(self, signal: NDArray[np.float32], lost: tuple[tuple[int, int], ...] = ()) -> AudioBlock:
         samples = np.clip(np.rint(signal * 32768.0), -32768, 32767).astype(np.int16)
         first = self._produced
         self._produced += len(samples)

@@ -173,14 +173,138 @@ def test_small_gap_is_filled_with_silence(rate):
 
 @pytest.mark.parametrize(
     ("stamps", "count"),
-    [([0, 100, 2000, 2100], "gaps"), ([1000, 1100, 500, 600], "jumps_back"), ([1000, 1100, 1110], "jumps_back")],
+    [
+        ([0, 100, 2000, 2100], "gaps"),
+        ([1000, 1100, 500, 600], "jumps_back"),
+        ([1000, 1100, 1110], "jumps_back"),
+        ([1000, 1100, *range(9000, 9700, 100)], "gaps"),
+        ([9000, 9100, *range(1000, 1700, 100)], "jumps_back"),
+    ],
 )
 def test_large_gap_and_jump_back_start_anew(stamps, count):
     stream = AudioStream()
     blocks = push_all(stream, stamps)
-    assert [b.stretch for b in blocks if len(b.samples)] == [1, 1, 2, 2][: len(stamps)]
+    confirmed = len(stamps) >= 7
+    assert bool(stream.counts[count]) == confirmed
+    blocks += stream.flush()
+    assert [b.stretch for b in blocks if len(b.samples)] == [1, 1] + [2] * (len(stamps) - 2)
     assert blocks[-1].anchor_ns == START + stamps[2] * 1_000_000
-    assert stream.counts[count] == 1
+    assert stream.counts == {"chunks": len(stamps), count: 1}
+
+
+def arrivals(rng, stalls_ms, chunk_ms=20, count=400):
+    """Times of arrival [ms] of chunks on a machine that stands still for so long now and then, then catches up."""
+    stamps = np.arange(count) * float(chunk_ms) + rng.uniform(0, 3, count)
+    for at in range(40, count, 60):
+        stall = rng.uniform(*stalls_ms)
+        late = (stamps >= stamps[at]) & (stamps < stamps[at] + stall)
+        stamps[late] = stamps[at] + stall + 0.5 * np.arange(late.sum())
+    return stamps
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+@pytest.mark.parametrize("stalls_ms", [(55, 80), (60, 150), (200, 400)])
+def test_chunks_that_are_only_late_are_continuous(stalls_ms, stamped):
+    stream = AudioStream()
+    sound = np.random.default_rng(1).integers(-9000, 9000, 400 * 320).astype(np.int16)
+    blocks = []
+    for i, stamp in enumerate(arrivals(np.random.default_rng(0), stalls_ms)):
+        chunk = AudioChunk(START + round(stamp * 1e6), sound[i * 320 : (i + 1) * 320], 16_000, stamped)
+        blocks += stream.push(chunk)
+    samples, anchor = joined(blocks + stream.flush())
+    np.testing.assert_array_equal(samples, sound)
+    assert abs(anchor - START) < 20_000_000
+    assert stream.counts["lost_samples"] == 0
+
+
+@pytest.mark.parametrize("error_ms", [3_600_000, -1_000_000, 200, -200])
+def test_one_stray_stamp_changes_nothing(error_ms):
+    stream = AudioStream()
+    stamps = 2_000_000 + np.arange(50) * 100.0
+    stamps[20] += error_ms
+    samples, anchor = joined(push_all(stream, stamps))
+    assert len(samples) == 50 * 1600
+    assert anchor == START + 2_000_000 * 1_000_000
+    assert stream.counts == {"chunks": 50, "stray_stamps": 1}
+
+
+def test_a_hole_is_filled_where_it_is_although_chunks_are_late():
+    """200 ms are lost; after them stamps are up to 40 ms late."""
+    late = np.random.default_rng(0).uniform(0, 40, 40)
+    late[3] = 0.0
+    stream = AudioStream()
+    blocks = push_all(stream, np.r_[np.arange(10) * 20, 400 + np.arange(40) * 20 + late], size=320) + stream.flush()
+    samples, _ = joined(blocks)
+    assert [r for b in blocks for r in b.lost] == [(3200, 6400)]
+    assert not samples[3200:6400].any()
+    assert samples[:3200].all()
+    assert samples[6400:].all()
+    assert len(samples) == 3200 + 3200 + 40 * 320
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.sampled_from([8_000, 16_000, 48_000]),
+    st.one_of(
+        st.lists(st.tuples(st.integers(20, 1500), st.integers(60, 900)), min_size=1, max_size=4),
+        st.lists(st.tuples(st.integers(20, 1500), st.integers(-2000, -60)), min_size=1, max_size=1),
+    ),
+    st.lists(st.integers(50, 30_000), min_size=1, max_size=4),
+)
+def test_chunk_sizes_do_not_matter_around_holes_and_jumps(rate, parts, sizes):
+    """Parts of (length, jump after it), both in ms, with exact stamps."""
+
+    def run(sizes):
+        stream, start, blocks = AudioStream(), START, []
+        rng = np.random.default_rng(0)
+        for length, jump in [*parts, (1000, 0)]:
+            signal = rng.uniform(-0.5, 0.5, length * rate // 1000).astype(np.float32)
+            for chunk in chunks(signal, rate, sizes, start):
+                blocks += stream.push(chunk)
+            start += (length + jump) * 1_000_000
+        blocks += stream.flush()
+        numbers = sorted({b.stretch for b in blocks})
+        return [
+            (
+                np.concatenate([b.samples for b in blocks if b.stretch == n]).tobytes(),
+                {b.anchor_ns for b in blocks if b.stretch == n},
+                [r for b in blocks if b.stretch == n for r in b.lost],
+            )
+            for n in numbers
+        ], {name: count for name, count in stream.counts.items() if name != "chunks"}
+
+    assert run(sizes) == run([rate // 50])
+
+
+def test_waiting_chunks_are_bounded():
+    stream = AudioStream()
+    rng = np.random.default_rng(0)
+    for stamp in rng.uniform(0, 1e9, 2000):
+        stream.push(AudioChunk(START + round(stamp * 1e6), np.zeros(320, np.int16), 16_000))
+        assert sum(len(piece.signal) for piece in stream._waiting) <= 8320
+    total = sum(len(b.samples) for b in stream.flush())
+    assert total <= 8320
+
+
+def test_arrival_of_unstamped_chunks_is_no_measure_of_loss():
+    stream = AudioStream()
+    blocks, arrival = [], 0.0
+    for i in range(500):  # 1 s of silence of arrival is a stall; 3 s are a pause
+        arrival += {100: 900.0, 300: 3000.0}.get(i, 20.0)
+        blocks += stream.push(AudioChunk(START + round(arrival * 1e6), np.zeros(320, np.int16), 16_000, stamped=False))
+    assert {b.stretch for b in blocks} == {1, 2}
+    assert stream.counts == {"chunks": 500, "gaps": 1}
+    assert sum(len(b.samples) for b in blocks if b.stretch == 1) == 300 * 320
+
+
+def test_a_loss_within_the_jitter_is_followed_by_the_clock_not_filled():
+    stream = AudioStream()
+    stamps = np.arange(3000) * 20.0
+    stamps[500:] += 40  # two chunks of 20 ms are missing
+    blocks = push_all(stream, stamps, size=320)
+    last = blocks[-1].anchor_ns + blocks[-1].first_sample * NS_PER_SAMPLE
+    assert abs(last - START - round(stamps[-1] * 1e6)) < 1_000_000
+    assert stream.counts == {"chunks": 3000}
 
 
 def test_rate_change_starts_anew_and_loses_nothing():
@@ -193,7 +317,7 @@ def test_rate_change_starts_anew_and_loses_nothing():
 
 
 @pytest.mark.parametrize(
-    "options", [{"jitter_ms": 0}, {"jitter_ms": float("nan")}, {"fill_ms": 10}, {"drift_time_s": -1}]
+    "options", [{"jitter_ms": 0.5}, {"jitter_ms": float("nan")}, {"fill_ms": 10}, {"drift_time_s": -1}]
 )
 def test_bad_options_are_refused(options):
     with pytest.raises(OptionError, match=next(iter(options))):

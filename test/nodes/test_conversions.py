@@ -68,7 +68,7 @@ def portaudio(format_, **data):
 @pytest.mark.parametrize(
     ("message", "stamp", "rate", "samples"),
     [
-        (StandIn(data=np.array([1, -2], "<i2").tobytes()), 77, 8_000, [1, -2]),
+        (StandIn(data=np.array([1, -2], "<i2").tobytes()), START - 250_000, 8_000, [1, -2]),
         (StandIn(header=header(START), audio=StandIn(data=[1, 0, 255, 255])), START, 8_000, [1, -1]),
         (portaudio(8, int16_data=[5, -6]), START, 48_000, [5, -6]),
         (portaudio(1, float32_data=[0.5, -0.5]), START, 48_000, [0.5, -0.5]),
@@ -78,8 +78,8 @@ def portaudio(format_, **data):
     ids=["AudioData", "AudioDataStamped", "int16", "float32", "int8", "uint8"],
 )
 def test_audio_messages_are_told_apart_by_their_fields(message, stamp, rate, samples):
-    chunk = chunk_of(message, received_ns=77, rate=8_000)
-    assert (chunk.stamp_ns, chunk.sample_rate) == (stamp, rate)
+    chunk = chunk_of(message, received_ns=START, rate=8_000)
+    assert (chunk.stamp_ns, chunk.sample_rate, chunk.stamped) == (stamp, rate, stamp == START)
     assert chunk.samples.tolist() == samples
 
 
@@ -96,8 +96,12 @@ def test_other_audio_messages_are_refused(message, reason):
         chunk_of(message, 0)
 
 
-def test_a_stamp_that_was_never_filled_is_the_time_of_receipt():
-    assert chunk_of(AudioChunkMsg(samples=[1], sample_rate=16_000, channels=1), 42).stamp_ns == 42
+@pytest.mark.parametrize(("channels", "duration_ns"), [(1, 1_000_000), (2, 500_000)])
+def test_a_chunk_whose_stamp_was_never_filled_ended_when_it_came(channels, duration_ns):
+    message = AudioChunkMsg(samples=[1] * 16, sample_rate=16_000, channels=channels)
+    chunk = chunk_of(message, START)
+    assert (chunk.stamp_ns, chunk.stamped) == (START - duration_ns, False)
+    assert chunk_of(message, 5).stamp_ns == 0  # a simulation that has just begun
 
 
 def test_utterance_survives_both_ways():

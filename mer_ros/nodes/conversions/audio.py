@@ -29,18 +29,19 @@ def chunk_of(message: Any, received_ns: int, rate: int = SAMPLE_RATE, channels: 
     """Return the chunk of any known audio message.
 
     rate, channels: of messages that do not say (audio_common's AudioData is raw signed 16-bit little-endian).
-    received_ns: stands in for the stamp of messages that have none.
+    received_ns: when the message came; the chunk of one that has no stamp is marked so, and ended then.
     Raises InputError for a message of another kind, or whose data does not fit its description.
     """
     fields = set(message.get_fields_and_field_types())
     if {"samples", "sample_rate", "channels"} <= fields:
-        return _chunk(_stamp(message, received_ns), np.asarray(message.samples), message.channels, message.sample_rate)
+        samples = np.asarray(message.samples)
+        return _chunk(message, received_ns, samples, message.channels, message.sample_rate)
     if "audio" in fields and hasattr(message.audio, "audio_data"):
         return _stamped_portaudio(message, received_ns)
     if "audio" in fields and hasattr(message.audio, "data"):
-        return _raw(message.audio.data, _stamp(message, received_ns), rate, channels)
+        return _chunk(message, received_ns, _raw(message.audio.data), channels, rate)
     if "data" in fields:
-        return _raw(message.data, received_ns, rate, channels)
+        return _chunk(message, received_ns, _raw(message.data), channels, rate)
     raise InputError(
         f"{type(message).__name__} is no known audio message; accepted are mer_msgs/AudioChunk, and AudioData, "
         "AudioDataStamped and AudioStamped of the packages called audio_common_msgs"
@@ -98,17 +99,11 @@ def utterance_of(message: UtteranceMsg) -> Utterance:
     )
 
 
-def _stamp(message: Any, received_ns: int) -> int:
-    """Return the header's time; a header that was never filled counts as none."""
-    stamp = getattr(getattr(message, "header", None), "stamp", None)
-    return (to_ns(stamp) if stamp is not None else 0) or received_ns
-
-
-def _raw(data: Any, stamp_ns: int, rate: int, channels: int) -> AudioChunk:
+def _raw(data: Any) -> np.ndarray:
     content = bytes(bytearray(data))
     if len(content) % 2:
         raise InputError(f"raw audio has {len(content)} bytes; 16-bit samples need an even number")
-    return _chunk(stamp_ns, np.frombuffer(content, dtype="<i2"), channels, rate)
+    return np.frombuffer(content, dtype="<i2")
 
 
 def _stamped_portaudio(message: Any, received_ns: int) -> AudioChunk:
@@ -119,10 +114,18 @@ def _stamped_portaudio(message: Any, received_ns: int) -> AudioChunk:
     samples = np.asarray(getattr(message.audio.audio_data, name), dtype=dtype)
     if dtype is np.int8:
         samples = samples.astype(np.int16) * 256
-    return _chunk(_stamp(message, received_ns), samples, info.channels, info.rate)
+    return _chunk(message, received_ns, samples, info.channels, info.rate)
 
 
-def _chunk(stamp_ns: int, samples: np.ndarray, channels: int, rate: int) -> AudioChunk:
+def _chunk(message: Any, received_ns: int, samples: np.ndarray, channels: int, rate: int) -> AudioChunk:
+    """Return the chunk; a header that was never filled counts as none."""
     if channels < 1 or samples.size % channels:
         raise InputError(f"{samples.size} samples do not divide into {channels} channels")
-    return AudioChunk(stamp_ns, samples.reshape(-1, channels) if channels > 1 else samples, int(rate))
+    if channels > 1:
+        samples = samples.reshape(-1, channels)
+    stamp = getattr(getattr(message, "header", None), "stamp", None)
+    stamp_ns = to_ns(stamp) if stamp is not None else 0
+    if stamp_ns:
+        return AudioChunk(stamp_ns, samples, int(rate))
+    duration_ns = len(samples) * 1_000_000_000 // max(1, int(rate))
+    return AudioChunk(max(0, received_ns - duration_ns), samples, int(rate), stamped=False)
