@@ -1,7 +1,10 @@
 """Brings lifecycle nodes up in order, and up again when one comes back after a crash.
 
-It asks each node for its state, and for the next transition towards `active`; nothing else. A node that was
-deactivated by somebody else is left alone. A node whose configuration fails is tried again more and more seldom.
+It asks each node for its state, and for the next transition towards `active`; nothing else. A node that refuses a
+transition is tried again more and more seldom, and those after it are brought up meanwhile. Only what this manager
+has configured itself, and has not seen active since, is activated: a node that was deactivated by somebody else is
+left alone, also by a manager that has been started again. An unconfigured node is always brought up, as that is what
+a node is after a crash.
 """
 
 from __future__ import annotations
@@ -22,11 +25,16 @@ from mer_ros.nodes.parameters import Parameter, Parameters
 _PERIOD_S = 0.1
 _ANSWER_TICKS = 50  # a request without an answer for so long is given up
 _FIRST_PAUSE, _LONGEST_PAUSE = 10, 300  # ticks between tries to configure a node that refuses
+_TURN_TICKS = 150  # those after a node wait for it so long at most
 
 
 @dataclass
 class Ward:
-    """A node in our care."""
+    """A node in our care.
+
+    turn: ticks that those after it have waited for it. passed: they wait no longer.
+    ours: we have asked it to configure itself, and not seen it active since. refused: our last request.
+    """
 
     name: str
     get_state: Any
@@ -35,12 +43,16 @@ class Ward:
     asked: Any = None  # the request under way
     asked_ticks: int = 0
     brought_up: bool = False
+    ours: bool = False
+    refused: bool = False
+    passed: bool = False
+    turn: int = 0
     pause: int = _FIRST_PAUSE
     wait: int = 0
 
 
 class LifecycleManager(Node):
-    """One request at a time for each node; a node is brought up when all before it are active."""
+    """One request at a time for each node; a node is brought up when all before it are active, or refuse to be."""
 
     table = (
         Parameter("nodes", [""], "lifecycle nodes to bring up, in this order, in the manager's own namespace"),
@@ -66,15 +78,19 @@ class LifecycleManager(Node):
     def _tick(self) -> None:
         for ward in self._wards:
             self._care(ward)
-            if ward.state != State.PRIMARY_STATE_ACTIVE and not ward.brought_up:
-                return  # those after it wait
+            if not ward.passed:
+                ward.turn += 1
+                if ward.turn <= _TURN_TICKS:
+                    return  # those after it wait
+                ward.passed = True
+                self.get_logger().warning(f"{ward.name} does not come up; those after it no longer wait for it")
 
     def _care(self, ward: Ward) -> None:
         if ward.asked is not None:
             ward.asked_ticks += 1
             if ward.asked_ticks > _ANSWER_TICKS:
-                ward.asked.cancel()
-                ward.asked, ward.state = None, State.PRIMARY_STATE_UNKNOWN
+                given_up, ward.asked, ward.state = ward.asked, None, State.PRIMARY_STATE_UNKNOWN
+                given_up.cancel()  # calls back at once
             return
         if ward.wait > 0:
             ward.wait -= 1
@@ -84,13 +100,13 @@ class LifecycleManager(Node):
             return
         if ward.state == State.PRIMARY_STATE_UNCONFIGURED:
             self._change(ward, Transition.TRANSITION_CONFIGURE)
-        elif ward.state == State.PRIMARY_STATE_INACTIVE and not ward.brought_up:
+        elif ward.state == State.PRIMARY_STATE_INACTIVE and ward.ours:
             self._change(ward, Transition.TRANSITION_ACTIVATE)
         else:
             self._ask(ward, ward.get_state.call_async(GetState.Request()), self._on_state)
 
     def _change(self, ward: Ward, transition: int) -> None:
-        ward.brought_up = False
+        ward.brought_up, ward.ours = False, True
         request = ChangeState.Request(transition=Transition(id=transition))
         self._ask(ward, ward.change_state.call_async(request), self._on_change)
 
@@ -108,24 +124,35 @@ class LifecycleManager(Node):
         ward.state = response.current_state.id
         if ward.state == State.PRIMARY_STATE_ACTIVE:
             if not ward.brought_up:
-                ward.brought_up, ward.pause = True, _FIRST_PAUSE
+                ward.brought_up, ward.pause, ward.ours = True, _FIRST_PAUSE, False
+                ward.passed, ward.refused = True, False
                 self.get_logger().info(f"{ward.name} is active")
             ward.wait = self._check_ticks
         elif ward.state == State.PRIMARY_STATE_UNCONFIGURED and ward.brought_up:
             self.get_logger().warning(f"{ward.name} came back and is brought up again")
             self.health.counts["brought_up_again"] += 1
-        elif ward.brought_up:
-            ward.wait = self._check_ticks
+        elif ward.state == State.PRIMARY_STATE_FINALIZED or (
+            ward.state == State.PRIMARY_STATE_INACTIVE and not ward.ours
+        ):
+            # somebody else's wish
+            if not ward.passed:
+                self.get_logger().warning(f"{ward.name} was found {_label(ward.state)} and is left so")
+            ward.passed, ward.wait = True, self._check_ticks
 
     def _on_change(self, ward: Ward, response: ChangeState.Response) -> None:
         ward.state = State.PRIMARY_STATE_UNKNOWN  # look before the next step
         if not response.success:
             self.get_logger().error(f"{ward.name} refuses a transition; see its log. Trying again")
             self.health.counts["refused_transitions"] += 1
+            ward.refused = ward.passed = True
             ward.wait, ward.pause = ward.pause, min(ward.pause * 2, _LONGEST_PAUSE)
 
     def _condition(self) -> Condition:
-        waiting = [ward.name for ward in self._wards if ward.state != State.PRIMARY_STATE_ACTIVE]
+        waiting = [
+            f"{ward.name} (refuses, see its log)" if ward.refused else ward.name
+            for ward in self._wards
+            if ward.state != State.PRIMARY_STATE_ACTIVE
+        ]
         values = {ward.name: _label(ward.state) for ward in self._wards}
         if waiting:
             return Condition(WARN, f"not active: {', '.join(waiting)}", values)

@@ -1,0 +1,152 @@
+"""The lifecycle manager's decisions, tick by tick, on nodes that a test plays."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("rclpy", reason="ROS 2 is not installed")
+
+import rclpy
+from lifecycle_msgs.msg import State, Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rclpy.task import Future
+
+from mer_ros.nodes import lifecycle_manager
+from mer_ros.nodes.lifecycle_manager import LifecycleManager, Ward
+
+UNCONFIGURED, INACTIVE, ACTIVE = 1, 2, 3
+AFTER = {
+    Transition.TRANSITION_CONFIGURE: INACTIVE,
+    Transition.TRANSITION_ACTIVATE: ACTIVE,
+}
+
+
+class Played:
+    """A lifecycle node that answers at once, or not at all."""
+
+    def __init__(self, state: int = UNCONFIGURED) -> None:
+        self.state = state
+        self.there, self.refuses, self.silent = True, False, False
+        self.asked: list[int] = []
+
+    def service_is_ready(self) -> bool:
+        return self.there
+
+    def call_async(self, request) -> Future:
+        future = Future()
+        if isinstance(request, GetState.Request):
+            answer = GetState.Response(current_state=State(id=self.state))
+        else:
+            self.asked.append(request.transition.id)
+            if not self.refuses:
+                self.state = AFTER[request.transition.id]
+            answer = ChangeState.Response(success=not self.refuses)
+        if not self.silent:
+            future.set_result(answer)
+        return future
+
+
+@pytest.fixture
+def nodes() -> dict[str, Played]:
+    return {name: Played() for name in ("first", "second", "third")}
+
+
+@pytest.fixture
+def make_manager(nodes, monkeypatch):
+    made = []
+    monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    rclpy.init(args=["--ros-args", "-p", "nodes:=[first, second, third]"])
+
+    class Manager(LifecycleManager):
+        def _ward(self, name: str) -> Ward:
+            return Ward(name, nodes[name], nodes[name])
+
+    def make() -> LifecycleManager:
+        made.append(Manager())
+        return made[-1]
+
+    yield make
+    for manager in made:
+        manager.destroy_node()
+    rclpy.shutdown()
+
+
+def tick(manager: LifecycleManager, seconds: float) -> None:
+    for _ in range(round(seconds / 0.1)):
+        manager._tick()
+
+
+def states(nodes) -> list[int]:
+    return [node.state for node in nodes.values()]
+
+
+def test_nodes_are_brought_up_in_order(nodes, make_manager):
+    nodes["first"].there = False
+    manager = make_manager()
+    tick(manager, 3)
+    assert states(nodes) == [UNCONFIGURED] * 3
+    nodes["first"].there = True
+    tick(manager, 3)
+    assert states(nodes) == [ACTIVE] * 3
+    assert manager._condition().message == "all nodes are active"
+
+
+def test_a_node_that_refuses_does_not_silence_those_after_it(nodes, make_manager):
+    nodes["second"].refuses = True
+    manager = make_manager()
+    tick(manager, 3)
+    assert states(nodes) == [ACTIVE, UNCONFIGURED, ACTIVE]
+    assert manager._condition().message == "not active: second (refuses, see its log)"
+    tries = len(nodes["second"].asked)
+    tick(manager, 30)
+    assert tries < len(nodes["second"].asked) <= tries + 6  # more and more seldom
+    nodes["second"].refuses = False
+    tick(manager, 31)
+    assert states(nodes) == [ACTIVE] * 3
+    assert manager._condition().message == "all nodes are active"
+
+
+def test_a_node_that_never_comes_is_waited_for_some_seconds(nodes, make_manager):
+    nodes["first"].there = False
+    manager = make_manager()
+    tick(manager, lifecycle_manager._TURN_TICKS * 0.1 + 3)
+    assert states(nodes) == [UNCONFIGURED, ACTIVE, ACTIVE]
+    assert "first" in manager._condition().message
+    nodes["first"].there = True
+    tick(manager, 3)
+    assert states(nodes) == [ACTIVE] * 3
+
+
+def test_a_node_that_somebody_deactivated_is_left_so_even_by_a_fresh_manager(nodes, make_manager):
+    manager = make_manager()
+    tick(manager, 3)
+    nodes["second"].state = INACTIVE
+    tick(manager, 5)
+    assert states(nodes) == [ACTIVE, INACTIVE, ACTIVE]
+    nodes["third"].state = UNCONFIGURED  # came back after a crash, while there was no manager
+    fresh = make_manager()
+    tick(fresh, 5)
+    assert states(nodes) == [ACTIVE, INACTIVE, ACTIVE]
+    assert "second" in fresh._condition().message
+
+
+def test_a_node_that_came_back_after_a_crash_is_brought_up_again(nodes, make_manager):
+    manager = make_manager()
+    tick(manager, 3)
+    nodes["second"].there = False
+    tick(manager, 3)
+    nodes["second"].there, nodes["second"].state = True, UNCONFIGURED
+    tick(manager, 3)
+    assert states(nodes) == [ACTIVE] * 3
+    assert manager.health.counts["brought_up_again"] == 1
+
+
+@pytest.mark.parametrize("state", [UNCONFIGURED, ACTIVE])
+def test_a_node_that_hangs_is_given_up_without_a_fault_and_asked_again(nodes, make_manager, state):
+    nodes["second"].state, nodes["second"].silent = state, True
+    manager = make_manager()
+    tick(manager, 9)
+    assert manager._condition().values["second"] == "unknown"
+    nodes["second"].silent = False
+    tick(manager, 9)
+    assert states(nodes) == [ACTIVE] * 3
