@@ -3,8 +3,8 @@
 PYTHON ?= python3
 ROS ?= auto
 VENV ?= .venv
-DATA ?= ../shared/data
-CLIPS ?= ../shared/clips
+DATA ?=
+CLIPS ?=
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 
@@ -22,13 +22,13 @@ endif
 export ROS_LOG_DIR ?= $(CURDIR)/$(VENV)/log
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint colcon marks bench clean python
+.PHONY: help setup setup-dev demo test lint colcon marks bench clean data python
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 	@echo
-	@echo "  Variables: PYTHON=$(PYTHON)  ROS=$(ROS) (auto, jazzy, kilted, system)  DATA=$(DATA)"
-	@echo "             DEMO_ARGS, PYTEST_ARGS (for instance PYTEST_ARGS='-k fusion')"
+	@echo "  Variables: PYTHON=$(PYTHON)  ROS=$(ROS) (auto, jazzy, kilted, system)"
+	@echo "             DATA, CLIPS, DEMO_ARGS, PYTEST_ARGS (for instance PYTEST_ARGS='-k fusion')"
 
 setup: python  ## Make the virtual environment with everything the package needs
 	@$(SETUP)
@@ -52,17 +52,20 @@ colcon: setup-dev  ## Set up, then build both packages with colcon and load what
 	@. "$(CURDIR)/$(VENV)/setup.sh" && . install/setup.sh && cd / && python -c "import mer_msgs.msg, mer_ros; \
 		print('Loaded', mer_msgs.__file__); print('Loaded', mer_ros.__file__)"
 
-marks: setup  ## Score every model on the corpora in DATA
+marks: data setup  ## Score every model on the corpora in DATA: make marks DATA=FOLDER
 	@"$(BIN)/mer" evaluate all --data "$(DATA)"
 
-bench: setup-dev  ## Run every benchmark; the one of face detectors needs clips of talking faces in CLIPS
+bench: setup-dev  ## Run every benchmark; that of face detectors with clips of talking faces: CLIPS=FOLDER
 	@"$(BIN)/python" benchmarks/short_term_features.py
 	@if [ -d "$(CLIPS)" ]; then "$(BIN)/python" benchmarks/face_detectors.py --clips "$(CLIPS)"; \
-	else echo "face_detectors.py left out: no folder $(CLIPS)"; fi
+	else echo "face_detectors.py is left out: say which folder holds clips: make bench CLIPS=FOLDER"; fi
 
 clean:  ## Remove what was built, the virtual environment too (not runs/)
 	rm -rf "$(VENV)" build install log *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+data:
+	@[ -n "$(DATA)" ] || { echo "Say which folder holds the corpora: make marks DATA=FOLDER" >&2; exit 2; }
 
 python:
 	@command -v "$(PYTHON)" > /dev/null || \

@@ -14,7 +14,7 @@ from pathlib import Path
 from mer_ros.errors import MerError
 
 MODELS_VARIABLE = "MER_MODELS"
-_PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")  # new name, old name
+_PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")  # of Kilted, of Jazzy
 
 
 class ResourceError(MerError):
@@ -33,10 +33,13 @@ def config_dir() -> Path:
 
 
 def dds_environment() -> dict[str, str]:
-    """Return variables that give Fast DDS enough shared memory for raw images; a profile of the user's own stays."""
-    if any(name in os.environ for name in _PROFILE_VARIABLES):
-        return {}
-    return dict.fromkeys(_PROFILE_VARIABLES, str(config_dir() / "fastdds.xml"))
+    """Return variables that give Fast DDS enough shared memory for raw images; a profile of the user's own stays.
+
+    Each version of Fast DDS reads one of the two names alone: a profile under one name is given under the other too.
+    """
+    given = {name: os.environ[name] for name in _PROFILE_VARIABLES if os.environ.get(name)}
+    profile = next(iter(given.values()), None) or str(config_dir() / "fastdds.xml")
+    return {name: profile for name in _PROFILE_VARIABLES if name not in given}
 
 
 def _folder(name: str, landmark: str) -> Path:
