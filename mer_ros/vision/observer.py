@@ -13,7 +13,8 @@ from mer_ros.vision.timeline import MS, Timeline, Verdict
 from mer_ros.vision.tracker import FacesInFrame, FaceTracker, TrackerOptions
 from mer_ros.vision.window import FaceBuffer, SampledFrame, Span, prominent
 
-MAX_OPEN = 16  # utterances that have begun, and that wait for their last frame
+MAX_ENDED = 16  # utterances that wait for their last frame
+SILENT_NS = 3_000 * MS  # an open utterance that goes on no more for so long has been lost
 MAX_REMEMBERED = 256  # utterances that have had their final window
 
 
@@ -81,9 +82,10 @@ class FaceObserver:
         buffer_ns = round(self.options.buffer_s * 1e9)
         period_ns = self.options.sample_period_ms * MS
         self._buffer = FaceBuffer(buffer_ns, buffer_ns // period_ns + 1)
-        self._open: OrderedDict[tuple[int, int], Span] = OrderedDict()
+        self._open: tuple[tuple[int, int], Span] | None = None  # one speaks at a time
         self._ended: OrderedDict[tuple[int, int], Span] = OrderedDict()
         self._done: OrderedDict[tuple[int, int], None] = OrderedDict()
+        self._spoken_ns = 0  # start of the utterance that came last
         self._sampled_ns: int | None = None
         self._interim_ns: int | None = None
 
@@ -111,20 +113,23 @@ class FaceObserver:
             )
         # The span alone is kept, not the samples.
         span = Span(utterance.id, utterance.start_ns, utterance.end_ns, True)
+        if utterance.start_ns < self._spoken_ns - self.options.jump_ms * MS:
+            self._done.clear()  # a recording is played again, and may give the same ids and stamps
+        self._spoken_ns = utterance.start_ns
         if key in self._done or key in self._ended:
             self.counts["duplicate_utterances"] += 1
             return []
         if utterance.state is not SpeechState.ENDED:
-            self._open[key] = span
-            while len(self._open) > MAX_OPEN:
-                self._open.popitem(last=False)
-                self.counts["utterances_not_ended"] += 1
+            if self._open and self._open[0] != key:
+                self._forget_open()
+            self._open = key, span
             return []
         self.counts["utterances"] += 1
-        self._open.pop(key, None)
+        if self._open and self._open[0] == key:
+            self._open = None
         self._ended[key] = span
         windows = self._finish(self._timeline.last_ns)
-        while len(self._ended) > MAX_OPEN:
+        while len(self._ended) > MAX_ENDED:
             windows.append(self._final(next(iter(self._ended))))
         return windows
 
@@ -170,12 +175,16 @@ class FaceObserver:
     def _start_anew(self) -> list[VisualWindow]:
         """Time went back: what has ended gets its window from what there was, then all begins anew."""
         windows = self.flush()
-        self.counts["utterances_not_ended"] += len(self._open)
-        self._open.clear()
+        self._forget_open()
         self._done.clear()
         self._buffer.clear()
         self._sampled_ns = self._interim_ns = None
         return windows
+
+    def _forget_open(self) -> None:
+        """What is open will not end: its microphone was started anew, or is gone."""
+        self.counts["utterances_not_ended"] += self._open is not None
+        self._open = None
 
     def _finish(self, seen_ns: int | None) -> list[VisualWindow]:
         """The final windows of the utterances whose last frame has been seen."""
@@ -206,8 +215,9 @@ class FaceObserver:
         track = prominent([newest]) if newest else 0
         if not track:
             return []
-        begun = [span for span in self._open.values() if span.start_ns <= now]
-        speaking = max(begun, key=lambda span: span.start_ns, default=None)
+        if self._open and now - self._open[1].end_ns > SILENT_NS:
+            self._forget_open()
+        speaking = self._open[1] if self._open and self._open[1].start_ns <= now else None
         start = speaking.start_ns if speaking else now - self.options.interim_span_ms * MS
         number = speaking.utterance_id if speaking else 0
         return [self._cut(Span(number, start, now + 1, False), track)]

@@ -7,6 +7,7 @@ from enum import Enum
 
 MS = 1_000_000
 CONFIRMING_FRAMES = 3  # frames that must agree before a jump of the clock is believed
+CONFIRMING_LATE_FRAMES = 5  # the same of a small jump back, as frames may overtake each other
 LONGEST_GAP = 5  # times the jump: a camera may pause for so long before its stamps are doubted
 
 
@@ -22,8 +23,9 @@ class Verdict(Enum):
 class Timeline:
     """Keeps stamps rising. One stray stamp is dropped; a clock that has truly jumped is followed.
 
-    A stamp more than jump_ms back, or LONGEST_GAP times that ahead, is dropped until CONFIRMING_FRAMES
-    frames in a row agree with each other.
+    A stamp more than jump_ms back, or LONGEST_GAP times that ahead, is dropped until CONFIRMING_FRAMES frames in a
+    row agree: they rise, on the same side of the last good one, however slow the camera is. A stamp less far back
+    is dropped until CONFIRMING_LATE_FRAMES agree, as when a short recording is played again and again.
     counts: duplicate_frames, out_of_order_frames, stray_frames, rate_limited_frames, camera_gaps, stamp_jumps.
     """
 
@@ -42,9 +44,11 @@ class Timeline:
             return self._use(stamp_ns, Verdict.USE)
         ahead = stamp_ns - self.last_ns
         if not -self._jump_ns <= ahead <= LONGEST_GAP * self._jump_ns:
-            return self._judge_jump(stamp_ns)
-        if ahead <= 0:
-            self._counts["duplicate_frames" if ahead == 0 else "out_of_order_frames"] += 1
+            return self._judge_jump(stamp_ns, CONFIRMING_FRAMES, "stray_frames")
+        if ahead < 0:
+            return self._judge_jump(stamp_ns, CONFIRMING_LATE_FRAMES, "out_of_order_frames")
+        if ahead == 0:
+            self._counts["duplicate_frames"] += 1
             return Verdict.DROP
         self._stray.clear()
         self.last_ns = stamp_ns
@@ -56,13 +60,15 @@ class Timeline:
             return Verdict.DROP
         return self._use(stamp_ns, Verdict.USE)
 
-    def _judge_jump(self, stamp_ns: int) -> Verdict:
+    def _judge_jump(self, stamp_ns: int, confirming: int, count: str) -> Verdict:
         assert self.last_ns is not None
-        if self._stray and not 0 < stamp_ns - self._stray[-1] <= self._jump_ns:
+        if self._stray and not (
+            stamp_ns > self._stray[-1] and (stamp_ns < self.last_ns) == (self._stray[-1] < self.last_ns)
+        ):
             self._stray.clear()
         self._stray.append(stamp_ns)
-        if len(self._stray) < CONFIRMING_FRAMES:
-            self._counts["stray_frames"] += 1
+        if len(self._stray) < confirming:
+            self._counts[count] += 1
             return Verdict.DROP
         self._counts["stamp_jumps"] += 1
         return self._use(stamp_ns, Verdict.BACK if stamp_ns < self.last_ns else Verdict.GAP)

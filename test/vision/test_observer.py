@@ -208,7 +208,7 @@ def test_utterances_that_never_end_are_forgotten_but_not_lost(scene, seeing) -> 
     run_only(observer, frames(scene, 20))
     for n in range(1, 41):
         assert observer.utterance(speech(n, n, n, SpeechState.STARTED)) == []
-    assert observer.counts["utterances_not_ended"] == 24
+    assert observer.counts["utterances_not_ended"] == 39
     assert len(observer.utterance(speech(1, 1, 500))) == 1
 
 
@@ -223,6 +223,10 @@ def test_utterances_that_never_end_are_forgotten_but_not_lost(scene, seeing) -> 
         ([0, 40, 10**8, 10**8 + 40, 10**8 + 80], {"stray_frames": 2, "stamp_jumps": 1}, 3),
         ([0, 40, 4_000, 4_040], {"camera_gaps": 1}, 4),
         ([0, 40, -50_000, 90_000, -70_000, 80], {"stray_frames": 3}, 3),
+        ([0, 40, -50_000, 90_000, 95_000, 80], {"stray_frames": 3}, 3),
+        ([0, 40, 30_000, 32_500, 35_000], {"stray_frames": 2, "stamp_jumps": 1}, 3),  # slow, after a pause
+        ([1_000, 1_040, 500, 540, 580, 620, 1_080], {"out_of_order_frames": 4}, 3),
+        ([1_000, 1_040, 0, 40, 80, 120, 160, 200], {"out_of_order_frames": 4, "stamp_jumps": 1}, 4),
     ],
 )
 def test_stamps_that_are_wrong(scene, seeing, stamps_ms, counts, frames_used) -> None:
@@ -243,6 +247,41 @@ def test_a_clock_that_goes_back_keeps_what_was_said_and_starts_anew(scene, seein
     (window,) = observer.utterance(speech(1, 0, 900))
     assert window.track_id == 2
     assert window.frames_seen == 21  # two were dropped until the new time was believed
+
+
+def test_a_short_recording_played_again_and_again(scene, seeing) -> None:
+    observer = FaceObserver(seeing, QUIET)
+    items = frames(scene, 45)
+    for _ in range(4):
+        run_only(observer, items)
+        (window,) = observer.utterance(speech(1, 400, 1_600))  # the microphone gives the same id and stamps each time
+        assert (window.frames_seen, len(window.samples)) == (30, 12)
+    assert observer.counts["frames"] == 45 + 3 * 41
+
+
+def test_an_utterance_said_again_when_time_went_back_is_a_new_one(scene, seeing) -> None:
+    observer = FaceObserver(seeing, QUIET)
+    again = [speech(1, 0, 900), speech(2, 5_000, 5_900)]
+    run_only(observer, frames(scene, 160))
+    for _ in range(3):
+        assert [w.utterance_id for u in again for w in observer.utterance(u)] == [1, 2]
+    assert observer.counts["duplicate_utterances"] == 0
+
+
+@pytest.mark.parametrize("follower", [None, speech(9, 4_000, 4_000, SpeechState.STARTED)])
+def test_an_utterance_whose_end_never_comes_is_open_no_longer(scene, seeing, follower) -> None:
+    observer = FaceObserver(seeing)
+    items = frames(scene, 250)
+    run_only(observer, items[:30])
+    observer.utterance(speech(1, 1_000, 1_200, SpeechState.STARTED))
+    told = run_only(observer, items[30:100])
+    assert {w.utterance_id for w in told} == {1}
+    if follower:
+        observer.utterance(follower)
+        observer.utterance(replace(follower, state=SpeechState.ENDED, end_ns=START + 4_500 * MS))
+    late = [w for w in run_only(observer, items[106:]) if not w.is_final]
+    assert {(w.utterance_id, (w.end_ns - w.start_ns) // MS) for w in late} == {(0, 1_000)}
+    assert observer.counts["utterances_not_ended"] == 1
 
 
 def test_one_stray_stamp_loses_nothing(scene, seeing) -> None:
