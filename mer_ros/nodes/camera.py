@@ -6,11 +6,13 @@ Subscribes `image_raw` (or `image_raw/compressed`) and `utterance`; publishes `v
 from __future__ import annotations
 
 import sys
+import time
 
 import cv2
 from mer_msgs.msg import Utterance, VisualWindow
 from sensor_msgs.msg import CompressedImage, Image
 
+from mer_ros.errors import MerError
 from mer_ros.nodes import qos
 from mer_ros.nodes.base import PipelineNode, spin
 from mer_ros.nodes.conversions.audio import utterance_of
@@ -24,6 +26,7 @@ from mer_ros.vision.tracker import TrackerOptions
 
 _POLL_S = 0.1
 _BLIND_S = 2.0  # without a frame for so long, the driver is probably gone
+_FRAMELESS = 3  # utterances in a row in which no frame lies: the stamps are of two clocks
 
 _OBSERVER = {
     "window_frames": ("frames in a visual window at most", 1, 256),
@@ -63,7 +66,10 @@ class CameraNode(PipelineNode):
         super().__init__("camera")
         self._observer: FaceObserver | None = None
         self._frame_id = ""
-        self._seen_ns = 0
+        # Arrivals are told in steady time, so that a stopped simulation is seen as well.
+        self._seen_s = self._refused_s = 0.0
+        self._refusal = ""
+        self._frameless = 0
 
     def build(self) -> None:
         """Make detector and observer."""
@@ -83,7 +89,7 @@ class CameraNode(PipelineNode):
     def start(self) -> None:
         """Subscribe."""
         p = self.parameters
-        self._seen_ns = self.now_ns()
+        self._seen_s, self._refused_s, self._frameless = time.monotonic(), -_BLIND_S, 0
         kind, topic = (CompressedImage, "image_raw/compressed") if p["compressed"] else (Image, "image_raw")
         self.listen(kind, topic, self._on_image, qos.images(p["reliability"]))
         self.listen(Utterance, "utterance", self._on_utterance, qos.events())
@@ -98,11 +104,20 @@ class CameraNode(PipelineNode):
         self._observer = None
 
     def condition(self) -> Condition:
-        """Tell counts, and whether images arrive."""
+        """Tell counts, and whether images arrive, can be used, and belong to what is said."""
         counts = self._eye.counts
-        blind_s = (self.now_ns() - self._seen_ns) / 1e9
+        now_s = time.monotonic()
+        blind_s = now_s - self._seen_s
+        if now_s - self._refused_s < _BLIND_S:
+            return Condition(WARN, f"images are refused: {self._refusal}", counts)
         if blind_s > _BLIND_S:
             return Condition(WARN, f"no image for {blind_s:.0f} s: is the driver running?", counts)
+        if self._frameless >= _FRAMELESS:
+            return Condition(
+                WARN,
+                f"no frame lies inside the last {self._frameless} utterances: do camera and microphone share a clock?",
+                counts,
+            )
         return Condition(values=counts)
 
     @property
@@ -111,9 +126,14 @@ class CameraNode(PipelineNode):
         return self._observer
 
     def _on_image(self, message: Image | CompressedImage) -> None:
-        now_ns = self._seen_ns = self.now_ns()
         self._frame_id = message.header.frame_id
-        self._publish(self._eye.frame(frame_of(message, now_ns)))
+        try:
+            windows = self._eye.frame(frame_of(message, self.now_ns()))
+        except MerError as error:
+            self._refused_s, self._refusal = time.monotonic(), str(error)
+            raise
+        self._seen_s = time.monotonic()
+        self._publish(windows)
 
     def _on_utterance(self, message: Utterance) -> None:
         self._publish(self._eye.utterance(utterance_of(message)))
@@ -123,6 +143,8 @@ class CameraNode(PipelineNode):
 
     def _publish(self, windows: list[Window]) -> None:
         for window in windows:
+            if window.is_final:
+                self._frameless = 0 if window.frames_seen else self._frameless + 1
             self._window.publish(window_message(window, self._frame_id))
 
 
