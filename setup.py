@@ -49,7 +49,7 @@ setup(
     entry_points={
         "console_scripts": [
             "mer = mer_ros.cli:main",
-            *(f"{node} = mer_ros.nodes.{node}:main" for node in NODES),
+            *(f"{node} = mer_ros.nodes.start:{node}" for node in NODES),
         ],
     },
 )

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import Field, fields
 from typing import Any
 
 from launch import LaunchContext, LaunchDescription
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable, Shutdown
+from launch.actions import (
+    DeclareLaunchArgument,
+    LogInfo,
+    OpaqueFunction,
+    SetEnvironmentVariable,
+    Shutdown,
+    TimerAction,
+)
+from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
-from mer_ros.graph import GraphSettings, NodeSpec, describe, is_flag
+from mer_ros.graph import Graph, GraphSettings, NodeSpec, describe, is_flag
+from mer_ros.respawn import Respawn, sentence
 
 FLAGS = {"true": True, "false": False, "": None}
 
@@ -36,23 +46,38 @@ def _start(context: LaunchContext) -> list[Any]:
         given[item.name] = FLAGS[text] if is_flag(item) else text
     graph = describe(GraphSettings(**given))
     environment = [SetEnvironmentVariable(name, value) for name, value in graph.environment.items()]
-    nodes = [_node(spec, graph.namespace, str(graph.params_file), graph.log_level) for spec in graph.nodes]
-    return environment + nodes
+    return environment + [_node(spec, graph, Respawn()) for spec in graph.nodes]
 
 
-def _node(spec: NodeSpec, namespace: str, params_file: str, log_level: str) -> Node:
+def _node(spec: NodeSpec, graph: Graph, respawn: Respawn) -> Node:
+    begun = time.monotonic()
+
+    def ended(event: ProcessExited, context: LaunchContext) -> list[Any]:
+        if context.is_shutdown:
+            return []
+        if spec.ends_graph and event.returncode:  # launch itself ends with an exit code for what is raised
+            raise RuntimeError(f"{spec.name} ended with exit code {event.returncode}; see what it says")
+        if spec.ends_graph:
+            return [Shutdown(reason=f"{spec.name} has ended")]
+        if not spec.respawn:
+            return []
+        wait_s = respawn.after(event.returncode, time.monotonic() - begun)
+        said = LogInfo(msg=sentence(spec.name, event.returncode, wait_s))
+        if wait_s is None:
+            return [said]
+        again = OpaqueFunction(function=lambda _: [_node(spec, graph, respawn)])
+        return [said, TimerAction(period=wait_s, actions=[again])]
+
     return Node(
         package="mer_ros",
         executable=spec.executable,
         name=spec.name,
-        namespace=namespace,
-        parameters=[params_file, dict(spec.parameters)],
+        namespace=graph.namespace,
+        parameters=[str(graph.params_file), dict(spec.parameters)],
         remappings=list(spec.remappings),
-        arguments=["--ros-args", "--log-level", log_level],
+        arguments=["--ros-args", "--log-level", graph.log_level],
         output="screen",
-        respawn=spec.respawn,
-        respawn_delay=1.0,
-        on_exit=Shutdown(reason=f"{spec.name} has ended") if spec.ends_graph else None,
+        on_exit=ended,
     )
 
 

@@ -181,8 +181,8 @@ def _loop(
         if options.duration_s and came_up and now - begin > options.duration_s:
             return ""
         restless = [name for name, times in processes.restarts.items() if times >= MANY_RESTARTS]
-        if restless:
-            return f"{restless[0]} keeps ending: {_last_words(processes.log_dir, restless[0])}"
+        for name in processes.given_up + restless:
+            return f"{name} keeps ending: {_last_words(processes.log_dir, name)}"
         if watcher.all_active or not show.state.troubles:
             troubled_at = now
         if not came_up and now - troubled_at > TROUBLE_S:

@@ -19,9 +19,9 @@ from typing import IO, Any
 
 from mer_ros.errors import MissingDependencyError
 from mer_ros.graph import Graph, GraphSettings, NodeSpec, describe, is_flag
+from mer_ros.respawn import Respawn, sentence
 
 _PATIENCE_S = (5.0, 3.0, 2.0)  # after SIGINT, after SIGTERM, after SIGKILL
-_RESPAWN_DELAY_S = 1.0
 _POLL_S = 0.1
 
 
@@ -35,7 +35,7 @@ def command(spec: NodeSpec, graph: Graph) -> list[str]:
         arguments += ["-p", f"{name}:={json.dumps(value)}"]  # JSON is YAML, and keeps "0" a string
     for old, new in spec.remappings:
         arguments += ["-r", f"{old}:={new}"]
-    return [sys.executable, "-m", f"mer_ros.nodes.{spec.executable}", "--ros-args", *arguments]
+    return [sys.executable, "-m", "mer_ros.nodes.start", spec.executable, "--ros-args", *arguments]
 
 
 def check_ros() -> None:
@@ -53,6 +53,9 @@ class _Child:
     spec: NodeSpec
     process: subprocess.Popen[bytes]
     log: IO[bytes] | None = None
+    begun_at: float = field(default_factory=time.monotonic)
+    respawn: Respawn = field(default_factory=Respawn)
+    ended: bool = False
     back_at: float | None = None  # when it is started again
 
 
@@ -61,13 +64,16 @@ class GraphProcesses:
     """The running graph. Use it as a context: leaving it ends all processes, gently first.
 
     log_dir: each node's output goes to <log_dir>/<node>.log; None: to our own output, each line with its node's name.
-    restarts: how often each node was started again.
+    restarts: how often each node was started again. given_up: those that are not, as they cannot run as they are set.
+    failed: after the end, those that did not end cleanly. exit_codes: of all, after the end.
     """
 
     graph: Graph
     log_dir: Path | None = None
     restarts: dict[str, int] = field(default_factory=dict)
+    given_up: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
+    exit_codes: dict[str, int | None] = field(default_factory=dict)
     _children: list[_Child] = field(default_factory=list)
 
     def __enter__(self) -> GraphProcesses:
@@ -96,19 +102,33 @@ class GraphProcesses:
                 continue
             if child.spec.ends_graph:
                 return False
-            if not child.spec.respawn:
-                continue
-            if child.back_at is None:
-                print(f"{child.spec.name} ended with code {code}; it is started again", file=sys.stderr)
-                child.back_at = time.monotonic() + _RESPAWN_DELAY_S
-            elif time.monotonic() >= child.back_at:
+            if not child.ended:
+                self._note_end(child, code)
+            elif child.back_at is not None and time.monotonic() >= child.back_at:
+                if child.log is not None:
+                    child.log.close()
                 fresh = self._start(child.spec)
-                child.process, child.log, child.back_at = fresh.process, fresh.log, None
+                child.process, child.log, child.begun_at = fresh.process, fresh.log, fresh.begun_at
+                child.ended, child.back_at = False, None
                 self.restarts[child.spec.name] = self.restarts.get(child.spec.name, 0) + 1
         return True
 
+    def _note_end(self, child: _Child, code: int) -> None:
+        child.ended = True
+        if not child.spec.respawn:
+            return
+        now = time.monotonic()
+        wait_s = child.respawn.after(code, now - child.begun_at)
+        print(sentence(child.spec.name, code, wait_s), file=sys.stderr)
+        if wait_s is None:
+            self.given_up.append(child.spec.name)
+        else:
+            child.back_at = now + wait_s
+
     def stop(self) -> list[str]:
         """End all processes; return the names of those that did not end cleanly."""
+        if not self._children:
+            return self.failed
         for number, patience in zip((signal.SIGINT, signal.SIGTERM, signal.SIGKILL), _PATIENCE_S, strict=True):
             alive = [child for child in self._children if child.process.poll() is None]
             for child in alive:
@@ -116,7 +136,8 @@ class GraphProcesses:
             deadline = time.monotonic() + patience
             while any(child.process.poll() is None for child in alive) and time.monotonic() < deadline:
                 time.sleep(0.02)
-        self.failed = [child.spec.name for child in self._children if child.process.poll() != 0]
+        self.exit_codes = {child.spec.name: child.process.poll() for child in self._children}
+        self.failed = [name for name, code in self.exit_codes.items() if code != 0]
         for child in self._children:
             if child.log is not None:
                 child.log.close()
@@ -129,14 +150,19 @@ class GraphProcesses:
         if self.log_dir is not None:
             self.log_dir.mkdir(parents=True, exist_ok=True)
             log = open(self.log_dir / f"{spec.name}.log", "ab")  # noqa: SIM115 - lives as long as the process
-        process = subprocess.Popen(
-            command(spec, self.graph),
-            stdin=subprocess.DEVNULL,
-            stdout=log or subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=environment,
-            start_new_session=True,  # Ctrl-C reaches us alone; we pass it on
-        )
+        # What is sent to the node before it can take it is kept for it: it unblocks both when it can.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
+        try:
+            process = subprocess.Popen(
+                command(spec, self.graph),
+                stdin=subprocess.DEVNULL,
+                stdout=log or subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,  # Ctrl-C reaches us alone; we pass it on
+            )
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         if process.stdout is not None:
             threading.Thread(target=_forward, args=(spec.name, process.stdout), daemon=True).start()
         return _Child(spec, process, log)
@@ -176,7 +202,8 @@ def run_graph(settings: GraphSettings, log_dir: Path | None = None) -> int:
             while not interrupted and processes.poll():
                 time.sleep(_POLL_S)
     if processes.failed:
-        print(f"error: did not end cleanly: {', '.join(processes.failed)}", file=sys.stderr)
+        ends = ", ".join(f"{name} (exit code {processes.exit_codes[name]})" for name in processes.failed)
+        print(f"error: did not end cleanly, see what they say: {ends}", file=sys.stderr)
         return 1
     return 0
 

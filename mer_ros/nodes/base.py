@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import sys
+import threading
 import traceback
 from collections.abc import Callable
 from typing import Any, ClassVar
@@ -11,10 +13,12 @@ import rclpy
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
+from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 
 from mer_ros.errors import MerError
@@ -23,6 +27,9 @@ from mer_ros.nodes.health import ERROR, OK, STALE, WARN, Condition, Health
 from mer_ros.nodes.parameters import Parameter, Parameters
 
 _COMPLAIN_EVERY_S = 5.0
+_NOTICE_S = 0.1  # how soon a signal is noticed while nothing comes in
+
+RCLError = rclpy_implementation.RCLError
 
 
 class Guard:
@@ -41,7 +48,7 @@ class Guard:
             except MerError as error:
                 self._health.counts["refused"] += 1
                 self._node.get_logger().warning(str(error), throttle_duration_sec=_COMPLAIN_EVERY_S)
-            except (KeyboardInterrupt, ExternalShutdownException):
+            except ExternalShutdownException:
                 raise
             except Exception:
                 if not rclpy.ok():  # the middleware is going down under us
@@ -227,16 +234,26 @@ class PipelineNode(LifecycleNode):
 
 
 def spin(make: Callable[[], Node]) -> int:
-    """Run one node until it is interrupted; return the exit code of its process."""
-    rclpy.init()
+    """Run one node until SIGINT or SIGTERM; return the exit code of its process.
+
+    The signals are only noted, and looked at between callbacks: rclpy's own handlers would take the context down
+    in the middle of one, and Python's would break off an import.
+    """
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
     node: Node | None = None
     try:
+        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
         node = make()
-        rclpy.spin(node)
-    except (KeyboardInterrupt, ExternalShutdownException):
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        while not ended.is_set():
+            executor.spin_once(timeout_sec=_NOTICE_S)
+    except ExternalShutdownException:
         pass
-    except (MerError, ParameterException) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (MerError, ParameterException, RCLError) as error:
+        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
         return 2
     except SystemExit as end:  # a player that has come to its end
         return int(end.code or 0)

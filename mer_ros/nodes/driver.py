@@ -6,10 +6,10 @@ import threading
 from typing import Any, ClassVar
 
 from mer_msgs.msg import AudioChunk as AudioChunkMessage
+from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
-from mer_ros.errors import MerError
 from mer_ros.nodes import qos
 from mer_ros.nodes.conversions.audio import chunk_message
 from mer_ros.nodes.conversions.vision import image_message
@@ -30,7 +30,7 @@ class DriverNode(Node):
     """A plain node whose `work` runs in a thread of its own until the node ends.
 
     `work` publishes with `show` and `sound`, waits with `pause`, and reports through `condition`.
-    A MerError that leaves `work` becomes the node's health; any other fault ends the process.
+    What leaves `work` ends the process; a MerError does so with one sentence and exit code 2.
     """
 
     table: ClassVar[tuple[Parameter, ...]] = ()
@@ -51,7 +51,7 @@ class DriverNode(Node):
         self.ending = threading.Event()
         self._exit: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=f"{name} work", daemon=True)
-        self.create_timer(0.1, self._look_after)
+        self.create_timer(0.1, self._look_after, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def begin(self) -> None:
         """Start the thread."""
@@ -109,8 +109,6 @@ class DriverNode(Node):
     def _run(self) -> None:
         try:
             self.work()
-        except MerError as error:
-            self.fail(str(error))
         except BaseException as end:  # handed to the thread that spins, which ends the process with it
             self._exit = end
 

@@ -41,7 +41,7 @@ def installed(tmp_path, monkeypatch) -> Path:
     (prefix / "lib/mer_ros").mkdir(parents=True)
     for name in EXECUTABLES:
         script = prefix / "lib/mer_ros" / name
-        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m mer_ros.nodes.{name} "$@"\n')
+        script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m mer_ros.nodes.start {name} "$@"\n')
         script.chmod(0o755)
     before = os.environ.get("AMENT_PREFIX_PATH")
     monkeypatch.setenv("AMENT_PREFIX_PATH", f"{prefix}{os.pathsep}{before}" if before else str(prefix))
@@ -86,3 +86,34 @@ def test_a_played_file_ends_the_launch(installed, ear):
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
     assert len(ear.ended()) >= 4
+
+
+def test_a_file_that_cannot_be_decoded_ends_the_launch_with_an_exit_code(installed, tmp_path):
+    file = tmp_path / "empty.wav"
+    file.write_bytes(b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x80\x3e\0\0\0\x7d\0\0\2\0\x10\0data\0\0\0\0")
+    process = launch(f"play:={file}", "fusion:=false", "camera:=false", "speech_to_text:=false")
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 1, output
+    assert "file_player ended with exit code 2" in output
+    assert f"nothing in {file} can be decoded" in output
+
+
+def test_a_node_with_wrong_parameters_is_not_started_again_and_a_killed_one_is(installed, ear, tmp_path):
+    file = tmp_path / "wrong.yaml"
+    file.write_text('/**/camera:\n  ros__parameters:\n    observer.window_frames: "many"\n')
+    process = launch(f"params_file:={file}", "fusion:=false", "speech_to_text:=false")
+    try:
+        assert ear.wait_active("microphone", timeout_s=90)
+        victims = subprocess.run(
+            ["pgrep", "-P", str(process.pid), "-f", "start microphone"], capture_output=True, text=True, check=True
+        )
+        for pid in victims.stdout.split():
+            os.kill(int(pid), signal.SIGKILL)
+        ear.diagnostics.pop("microphone")
+        assert ear.wait_active("microphone", timeout_s=60)
+    finally:
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=30)
+    assert output.count("camera ended with exit code 2") == 1, output
+    assert output.count("microphone ended with exit code -9; it is started again in 1 s") == 1, output
+    assert process.returncode == 0, output

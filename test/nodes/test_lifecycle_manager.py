@@ -141,6 +141,7 @@ def test_a_node_that_came_back_after_a_crash_is_brought_up_again(nodes, make_man
     assert manager.health.counts["brought_up_again"] == 1
 
 
+@pytest.mark.filterwarnings("error")  # rclpy makes a warning of what a done callback raises
 @pytest.mark.parametrize("state", [UNCONFIGURED, ACTIVE])
 def test_a_node_that_hangs_is_given_up_without_a_fault_and_asked_again(nodes, make_manager, state):
     nodes["second"].state, nodes["second"].silent = state, True
