@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import resources
+import importlib.util
 from pathlib import Path
 
 import cv2
@@ -14,8 +14,11 @@ from mer_ros.vision.detector import Detection
 
 
 def _packaged(package: str, name: str) -> np.ndarray:
-    pytest.importorskip(package)
-    return cv2.cvtColor(cv2.imread(str(resources.files(package) / name)), cv2.COLOR_BGR2RGB)
+    """A picture that a package carries; the package is not imported, since what it needs may not be installed."""
+    spec = importlib.util.find_spec(package)
+    if spec is None:
+        pytest.skip(f"{package}, which carries {name}, is not installed")
+    return cv2.cvtColor(cv2.imread(str(Path(spec.submodule_search_locations[0]) / name)), cv2.COLOR_BGR2RGB)
 
 
 @pytest.fixture(scope="session")
