@@ -33,7 +33,10 @@ class VoskRecogniser:
         """Opens the model folder. Raises MissingDependencyError, ModelError."""
         folder = options.model_path
         if folder is None:
-            raise ModelError("Vosk carries no model; set model_path to the folder of one that you downloaded")
+            raise ModelError(
+                "Vosk carries no model; name the folder of one that you downloaded: the parameter model of "
+                "speech_to_text, or --recogniser-model of mer run"
+            )
         folder = Path(folder)
         if not any((folder / name).is_file() for name in ("am/final.mdl", "final.mdl")):
             raise ModelError(f"{folder} is no Vosk model folder: it has no final.mdl; name the unpacked model's folder")

@@ -12,7 +12,7 @@ from mer_ros.vision.detector import Detection, Image, check_image, clip_box, fit
 
 MAX_IOU = 0.3
 MAX_CANDIDATES = 400
-REMEDY = "give the path of face_detection_yunet_2023mar.onnx from OpenCV Zoo as model_path"
+REMEDY = "give the path of face_detection_yunet_2023mar.onnx from OpenCV Zoo as detector_model of the camera node"
 
 
 class YuNetDetector:
