@@ -6,7 +6,7 @@ Every decision is taken at the end of a frame of the detector and looks at frame
 from __future__ import annotations
 
 from collections import Counter, deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -38,13 +38,15 @@ class _Open:
     is_rest: bool = False  # what a cut at the longest length left over
     id: int = 0  # 0: not yet long enough to be told
     told: int = 0  # samples before this number were sent
+    spoken: int = 0  # speech up to this number was told
     next_update: int = 0
 
 
 class UtteranceSegmenter:
     """Blocks in, utterances out: STARTED, then ONGOING, then ENDED, each utterance exactly one STARTED and ENDED.
 
-    What STARTED and ONGOING sent, joined, is always the beginning of what ENDED sends.
+    What STARTED and ONGOING sent, joined, is always the beginning of what ENDED sends. While speech nears the longest
+    length, where it may be cut further back, ONGOING comes without samples; its end_ns is how far somebody has spoken.
     counts: utterances, too_short (dropped before STARTED), cut (at the longest length), ended_by_gap.
     """
 
@@ -150,13 +152,16 @@ class UtteranceSegmenter:
             self.counts["utterances"] += 1
         elif self._judged < now.next_update:
             return []
-        end = min(self._speech_end(now), self._judged, now.start + self._limits.longest - self._limits.cut_search)
-        if end <= now.told and state is SpeechState.ONGOING:
+        spoken = min(self._speech_end(now), self._judged)
+        if spoken <= now.spoken and state is SpeechState.ONGOING:
             return []
-        first = now.told
-        now.told = max(end, now.told)
+        first, now.spoken = now.told, max(now.spoken, spoken)
+        now.told = max(now.told, min(spoken, now.start + self._limits.longest - self._limits.cut_search))
         now.next_update = self._judged + self._limits.update
-        return [self._utterance(now, state, first, now.told, "")]
+        event = self._utterance(now, state, first, now.told, "")
+        if now.told == first:
+            event = replace(event, end_ns=now.start_ns + (now.spoken - now.start) * NS_PER_SAMPLE)
+        return [event]
 
     def _cut(self, now: _Open) -> list[Utterance]:
         """End at the quietest moment of the last part, and go on with the rest."""
@@ -179,7 +184,7 @@ class UtteranceSegmenter:
     def _begin(self, start: int, last_speech: int, speech_samples: int) -> _Open:
         # The clock may have drifted since the last utterance: two of one stretch must not overlap.
         start_ns = max(self._anchor_ns + start * NS_PER_SAMPLE, self._floor_ns)
-        return _Open(start, start_ns, last_speech, speech_samples, told=start)
+        return _Open(start, start_ns, last_speech, speech_samples, told=start, spoken=start)
 
     def _close(self, end: int, reason: str) -> list[Utterance]:
         now, self._open = self._open, None

@@ -70,7 +70,8 @@ def check_order(events):
             assert event.first_sample == position
             position += len(event.samples)
             assert event.ended_by == ""
-            assert event.end_ns == event.start_ns + position * 62_500
+            told_ns = event.end_ns - event.start_ns - position * 62_500
+            assert told_ns == 0 or (told_ns > 0 and not len(event.samples) and event.state is SpeechState.ONGOING)
         last = mine[-1]
         assert last.first_sample == 0
         assert last.end_ns == last.start_ns + len(last.samples) * 62_500
@@ -102,6 +103,27 @@ def test_started_and_updates_come_while_somebody_speaks():
     assert events[0].end_ns < START + 1_500_000_000
     assert 10 <= sum(e.state is SpeechState.ONGOING for e in events) <= 15
     assert not ended(events)
+
+
+def test_updates_come_until_the_longest_is_cut():
+    signal = sound((0.5, 20), (12, 9000))
+    segmenter, times = UtteranceSegmenter(LoudIsSpeech()), []
+    for block in blocks(signal, (320,)):
+        for event in segmenter.push(block):
+            now_ns = START + (block.first_sample + 320) * 62_500
+            times.append(now_ns)
+            if event.state is SpeechState.ONGOING and not len(event.samples):
+                assert 0 <= now_ns - event.end_ns <= 40_000_000
+    update_ns = round(SegmenterOptions().update_ms * 1e6)
+    assert max(b - a for a, b in pairwise(times)) <= update_ns + 40_000_000
+    assert times[-1] >= START + 12_000_000_000
+
+
+def test_no_updates_in_silence():
+    segmenter = UtteranceSegmenter(LoudIsSpeech())
+    events = [e for b in blocks(sound((0.5, 20), (1, 9000), (0.5, 20)), (320,)) for e in segmenter.push(b)]
+    assert events[-1].end_ns <= START + round((1500 + SegmenterOptions().tail_ms) * 1e6)
+    assert all(len(e.samples) for e in events)
 
 
 def test_a_pause_shorter_than_the_hang_over_does_not_cut():
