@@ -44,7 +44,11 @@ class OutsideWords:
     """Gives words from outside the id and times of their utterance.
 
     Words with an id belong to that utterance. Words without one belong to the utterance that their own time
-    overlaps most, else to the last one that ended at most `max_delay_ms` before they begin. An utterance has one
+    overlaps most, else to the last one that ended at most `max_delay_ms` before they begin. Words without a duration
+    were stamped when they arrived: final ones belong to the last utterance that ended at most `max_delay_ms` before
+    and has no final words yet, even while the next one goes on: a
+    recogniser is done with speech only after its end.
+    An utterance has one
     final transcript: final words that came while it went on are joined and given when it ends; else the first
     final words after its end are.
 
@@ -66,7 +70,7 @@ class OutsideWords:
                 self._utterances.popitem(last=False)
         known.end_ns = max(known.end_ns, utterance.end_ns)
         if utterance.state is SpeechState.ENDED:
-            known.ended = True
+            known.ended, known.end_ns = True, utterance.end_ns
             if known.finals and not known.closed:
                 return [self._close(utterance.id, known)]
         return []
@@ -76,7 +80,8 @@ class OutsideWords:
         if not words.text.strip():
             self.counts["empty"] += 1
             return []
-        utterance_id = words.utterance_id or self._by_time(words.start_ns, max(words.start_ns, words.end_ns))
+        utterance_id = words.utterance_id or self._by_arrival(words)
+        utterance_id = utterance_id or self._by_time(words.start_ns, max(words.start_ns, words.end_ns))
         known = self._utterances.get(utterance_id)
         if known is None:
             self.counts["unknown"] += 1
@@ -91,6 +96,16 @@ class OutsideWords:
         if len(known.finals) < self.options.remembered:
             known.finals.append(words)
         return [self._close(utterance_id, known)] if known.ended else []
+
+    def _by_arrival(self, words: Transcript) -> int:
+        """The utterance of final words that have no time but that of their arrival; 0 if none waits for words."""
+        if not words.is_final or words.end_ns > words.start_ns:
+            return 0
+        for utterance_id, known in reversed(self._utterances.items()):
+            delay = words.start_ns - known.end_ns
+            if known.ended and not known.closed and 0 <= delay <= self.options.max_delay_ms * _NS_PER_MS:
+                return utterance_id
+        return 0
 
     def _by_time(self, start_ns: int, end_ns: int) -> int:
         best, best_rank = 0, (-1, 0)

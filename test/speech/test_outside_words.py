@@ -85,6 +85,36 @@ def test_words_soon_after_a_growing_utterance_belong_to_it():
     assert [t.utterance_id for t in outside.push(words("oh", 11.5, 11.6, is_final=False))] == [1]
 
 
+def test_words_that_arrive_while_the_next_utterance_goes_on():
+    outside = OutsideWords(OutsideOptions(max_delay_ms=1000))
+    outside.utterance(utterance(1, 10, 12))
+    outside.utterance(utterance(2, 12.3, 12.9, ended=False))
+    (out,) = outside.push(words("of one", 12.8, 12.8))
+    assert (out.utterance_id, out.text) == (1, "of one")
+    assert outside.push(words("of two", 12.85, 12.85)) == []  # the first one has its words
+    assert outside.push(words("too late for one", 13.5, 13.5)) == []
+    (out,) = outside.utterance(utterance(2, 12.3, 14))
+    assert (out.utterance_id, out.text) == (2, "of two too late for one")
+
+
+@pytest.mark.parametrize(("end_s", "is_final", "wanted"), [(12.9, True, 2), (12.8, False, 2), (12.8, True, 1)])
+def test_words_with_a_time_of_their_own_keep_to_it(end_s, is_final, wanted):
+    outside = OutsideWords()
+    outside.utterance(utterance(1, 10, 12))
+    outside.utterance(utterance(2, 12.3, 12.9, ended=False))
+    out = outside.push(words("hello", 12.8, end_s, is_final=is_final))
+    out += outside.utterance(utterance(2, 12.3, 14))
+    assert {t.utterance_id for t in out} == {wanted}
+
+
+def test_the_end_of_an_utterance_may_lie_before_what_was_told():
+    outside = OutsideWords(OutsideOptions(max_delay_ms=0))
+    outside.utterance(utterance(1, 10, 19, ended=False))
+    outside.utterance(utterance(1, 10, 17))
+    assert outside.push(words("hello", 18, 18.5)) == []
+    assert outside.counts == {"unknown": 1}
+
+
 def test_ids_may_begin_again(two):
     two.push(words("hello", utterance_id=1))
     two.utterance(utterance(1, 100, 101))
