@@ -42,6 +42,10 @@ class Transcriber:
     def push(self, utterance: Utterance) -> list[Transcript]:
         """What this piece of speech adds: nothing, a partial transcript, or the final one. Never raises."""
         key = (utterance.id, utterance.start_ns)
+        if key not in self._ended or utterance.state is SpeechState.STARTED:
+            # It is told for the first time, so those known from then on are of an earlier play of the recording.
+            known = [(number, start_ns) for number, start_ns in self._ended if start_ns < utterance.start_ns]
+            self._ended = deque(known, maxlen=_REMEMBERED)
         if key in self._ended:
             self.counts["repeated"] += 1
             return []

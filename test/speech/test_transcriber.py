@@ -129,8 +129,30 @@ def test_the_final_comes_once():
     transcriber = Transcriber(CountingRecogniser())
     assert len(transcriber.push(ended(speech(100)))) == 1
     assert transcriber.push(ended(speech(100))) == []
-    assert transcriber.push(pieces(speech(100), [])[0]) == []
+    assert transcriber.push(pieces(speech(100), [50])[1]) == []
     assert transcriber.counts == {"repeated": 2}
+
+
+@pytest.mark.parametrize("starts_s", [[1], [1, 5, 9]])
+@pytest.mark.parametrize("first", [0, 1])
+def test_a_recording_may_be_played_again(starts_s, first):
+    """Ids and times are those of the first play; the microphone may miss its first utterance."""
+    transcriber = Transcriber(CountingRecogniser())
+    play = [pieces(speech(1000), [500], n, start * 10**9) for n, start in enumerate(starts_s, 1)]
+    once = [t.utterance_id for u in play for t in push_all(transcriber, u) if t.is_final]
+    again = [t.utterance_id for u in play[first:] for t in push_all(transcriber, u) if t.is_final]
+    assert again == once[first:]
+    assert not transcriber.counts
+
+
+def test_an_earlier_utterance_tells_that_time_began_again():
+    """Even if what STARTED sent is lost."""
+    transcriber = Transcriber(CountingRecogniser())
+    for n in (1, 2, 3):
+        transcriber.push(ended(speech(100), n, n * 10**9))
+    out = [transcriber.push(ended(speech(100), n, start)) for n, start in ((9, 10**8), (1, 10**9), (3, 3 * 10**9))]
+    assert [len(t) for t in out] == [1, 1, 1]
+    assert not transcriber.counts
 
 
 def test_ids_may_begin_again():
