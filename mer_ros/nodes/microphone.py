@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,8 @@ class MicrophoneNode(PipelineNode):
         super().__init__("microphone")
         self._listener: SpeechListener | None = None
         self._frame_id = ""
-        self._heard_ns = 0
+        self._heard_s = 0.0  # steady time, so that a simulation that stands still is seen
+        self._refused = 0
 
     def build(self) -> None:
         """Make the listener."""
@@ -93,7 +95,7 @@ class MicrophoneNode(PipelineNode):
 
     def start(self) -> None:
         """Subscribe."""
-        self._heard_ns = self.now_ns()
+        self._heard_s = time.monotonic()
         self.listen(self._type, "audio", self._on_audio, qos.audio())
 
     def stop(self) -> None:
@@ -105,9 +107,12 @@ class MicrophoneNode(PipelineNode):
         self._listener = None
 
     def condition(self) -> Condition:
-        """Tell counts, and whether sound arrives."""
+        """Tell counts, and whether sound arrives and can be used."""
         counts = self._ear.counts
-        silent_s = (self.now_ns() - self._heard_ns) / 1e9
+        refused, self._refused = self.health.counts["refused"] - self._refused, self.health.counts["refused"]
+        if refused:
+            return Condition(WARN, f"{refused} audio chunks were refused lately: see the log for why", counts)
+        silent_s = time.monotonic() - self._heard_s
         if silent_s > _SILENT_S:
             return Condition(WARN, f"no audio for {silent_s:.0f} s: is the driver running?", counts)
         return Condition(values=counts)
@@ -118,10 +123,11 @@ class MicrophoneNode(PipelineNode):
         return self._listener
 
     def _on_audio(self, message: Any) -> None:
-        now_ns = self._heard_ns = self.now_ns()
         self._frame_id = message.header.frame_id if hasattr(message, "header") else ""
         rate, channels = self.parameters["sample_rate"], self.parameters["channels"]
-        self._publish(self._ear.push(chunk_of(message, now_ns, rate, channels)))
+        utterances = self._ear.push(chunk_of(message, self.now_ns(), rate, channels))
+        self._heard_s = time.monotonic()
+        self._publish(utterances)
 
     def _publish(self, utterances: list[Speech]) -> None:
         for utterance in utterances:
