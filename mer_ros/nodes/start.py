@@ -1,15 +1,15 @@
 """Starts a node by its name: `python -m mer_ros.nodes.start camera --ros-args ...`; also all executables.
 
-It loads in no time, and sees to signals before the node's module, which takes a second or more, is loaded.
+It loads in no time, and sees to Ctrl-C and SIGTERM before the node's module is loaded, which takes a second or more.
 """
 
 from __future__ import annotations
 
 import importlib
+import os
+import signal
 import sys
 from functools import partial
-
-from mer_ros.nodes import signals
 
 NODES = (
     "camera",
@@ -25,7 +25,10 @@ NODES = (
 
 def start(name: str) -> int:
     """Run a node; return the exit code of the process."""
-    signals.end_early()
+    ending = (signal.SIGINT, signal.SIGTERM)
+    for number in ending:  # until the node takes them itself, there is nothing to end but this process
+        signal.signal(number, lambda *_: os._exit(0))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ending)  # those that came before this line come now
     code: int = importlib.import_module(f"mer_ros.nodes.{name}").main()
     return code
 
