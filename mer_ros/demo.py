@@ -180,9 +180,11 @@ def _loop(
                 return ""
         if options.duration_s and came_up and now - begin > options.duration_s:
             return ""
-        restless = [name for name, times in processes.restarts.items() if times >= MANY_RESTARTS]
-        for name in processes.given_up + restless:
-            return f"{name} keeps ending: {_last_words(processes.log_dir, name)}"
+        for name in processes.given_up:
+            return f"{name} cannot go on: {_last_words(processes.log_dir, name)}"
+        for name, times in processes.restarts.items():
+            if times >= MANY_RESTARTS:
+                return f"{name} keeps ending: {_last_words(processes.log_dir, name)}"
         if watcher.all_active or not show.state.troubles:
             troubled_at = now
         if not came_up and now - troubled_at > TROUBLE_S:

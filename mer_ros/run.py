@@ -64,7 +64,7 @@ class GraphProcesses:
     """The running graph. Use it as a context: leaving it ends all processes, gently first.
 
     log_dir: each node's output goes to <log_dir>/<node>.log; None: to our own output, each line with its node's name.
-    restarts: how often each node was started again. given_up: those that are not, as they cannot run as they are set.
+    restarts: how often each node was started again. given_up: those that failed and are not started again.
     failed: after the end, those that did not end cleanly. exit_codes: of all, after the end.
     """
 
@@ -101,6 +101,8 @@ class GraphProcesses:
             if code is None:
                 continue
             if child.spec.ends_graph:
+                if code and child.spec.name not in self.given_up:
+                    self.given_up.append(child.spec.name)
                 return False
             if not child.ended:
                 self._note_end(child, code)

@@ -137,6 +137,28 @@ def test_ctrl_c_ends_every_process(folder, tmp_path):
     assert left.stdout == ""
 
 
+def test_a_file_that_cannot_be_decoded_is_named(folder, tmp_path):
+    file = tmp_path / "empty.wav"
+    file.write_bytes(b"RIFF\x24\0\0\0WAVEfmt \x10\0\0\0\1\0\1\0\x80\x3e\0\0\0\x7d\0\0\2\0\x10\0data\0\0\0\0")
+    out = subprocess.run(
+        command(folder, "--file", str(file)), capture_output=True, text=True, env=ENVIRONMENT, timeout=100
+    )
+    assert out.returncode == 1
+    assert out.stderr.startswith(f"error: file_player cannot go on: nothing in {file} can be decoded")
+    assert out.stderr.count("\n") == 1
+
+
+def test_wrong_parameters_are_named(folder, tmp_path):
+    file = tmp_path / "wrong.yaml"
+    file.write_text('/**/camera:\n  ros__parameters:\n    observer.window_frames: "many"\n')
+    out = subprocess.run(
+        command(folder, "--params-file", str(file)), capture_output=True, text=True, env=ENVIRONMENT, timeout=100
+    )
+    assert out.returncode == 1
+    assert "error: camera cannot go on: " in out.stderr
+    assert "window_frames" in out.stderr
+
+
 def test_a_graph_that_cannot_come_up_says_why_at_once(folder, tmp_path):
     models = tmp_path / "models"
     models.mkdir()
