@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import errno
 import importlib
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 
 from mer_ros import __version__
 from mer_ros.errors import MerError
+from mer_ros.terminal import drop_output, ensure_streams
 
 # command: module and function that adds its parser, and the line of the overview
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -24,16 +25,21 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "export": ("mer_ros.training.cli", "add_export_parser", "turn a trained model into an ONNX file with its card"),
 }
 
-NEED_MODELS = ("models", "evaluate")  # their parsers are told where the models lie
+NEED_MODELS = ("models", "evaluate", "export")  # their parsers are told where the models lie
 
 EPILOG = """examples:
   mer demo                          a sample dialogue through the whole graph, with a live view
   mer demo --camera 0               your own camera and microphone
   mer run --play talk.mp4           play a file into the graph and read /emotion from your own program
-  mer models                        what is installed, on what data it was trained, how good it is
+  mer models                        what is installed, whether it is whole, how good it is
+  mer models show NAME              the card of a model: its data, their terms, all scores, its limits
 
 'mer COMMAND --help' explains a command. Exit codes: 0 well, 1 it ran but did not succeed,
-2 wrong usage or something is missing, 130 interrupted."""
+2 wrong usage or something is missing. Ctrl-C is how 'demo' and 'run' end: they exit with 0 or 1 as well;
+any other command that it interrupts exits with 130."""
+
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,11 +49,16 @@ class _Parser(argparse.ArgumentParser):
         print(f"error: {message.rstrip('.')}; see '{self.prog} --help'", file=sys.stderr)
         raise SystemExit(2)
 
+    def print_help(self, file: Any = None) -> None:
+        """As argparse's, but what cannot be written is no secret."""
+        (file or sys.stdout).write(self.format_help())
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run `mer`; return the exit code of the process."""
+    ensure_streams()
     try:
-        code = _run(list(sys.argv[1:] if arguments is None else arguments))
+        code = _code(list(sys.argv[1:] if arguments is None else arguments))
         sys.stdout.flush()
         return code
     except MerError as error:
@@ -62,9 +73,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:  # the reader, `head` for instance, has gone; that is no fault
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
         return 0
+    except OSError as error:
+        if error.errno not in NO_ROOM:
+            raise
+        drop_output()
+        where = error.filename or "the output"
+        print(f"error: {where} cannot be written: {error.strerror}; make room, or write elsewhere", file=sys.stderr)
+        return 2
+
+
+def _code(arguments: list[str]) -> int:
+    """Run, and take the exit code also from those who raise SystemExit."""
+    try:
+        return _run(arguments)
     except SystemExit as end:  # argparse, after help or a usage error
+        if isinstance(end.__context__, BrokenPipeError):  # so rich ends when the reader has gone
+            return 0
         return end.code if isinstance(end.code, int) else 0
 
 

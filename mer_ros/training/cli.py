@@ -24,7 +24,7 @@ _TRAIN_HELP = """what each model is trained on, inside of --data DIR:
 
 examples:
   mer train text --data corpora --arch lstm
-  mer export text-glove-lstm --run runs/text-lstm --models models"""
+  mer export text-glove-lstm --run runs/text-lstm"""
 
 
 def add_train_parser(subparsers: Any) -> None:
@@ -50,7 +50,7 @@ def add_train_parser(subparsers: Any) -> None:
     parser.set_defaults(handler=train)
 
 
-def add_export_parser(subparsers: Any) -> None:
+def add_export_parser(subparsers: Any, default_models: Path) -> None:
     """Add `mer export`."""
     parser = subparsers.add_parser(
         "export",
@@ -60,7 +60,9 @@ def add_export_parser(subparsers: Any) -> None:
     )
     parser.add_argument("name", help="of the model: lower-case letters, digits, dots, dashes")
     parser.add_argument("--run", type=Path, required=True, metavar="DIR", help="folder of a finished `mer train`")
-    parser.add_argument("--models", type=Path, default=Path("models"), metavar="DIR", help="default: models")
+    parser.add_argument(
+        "--models", type=Path, default=default_models, metavar="DIR", help="folder of models (default: %(default)s)"
+    )
     parser.add_argument("--default", action="store_true", help="make it the one used for its task")
     parser.set_defaults(handler=export_model)
 

@@ -120,13 +120,76 @@ def test_a_fault_of_ours_is_not_hidden(monkeypatch):
         cli.main([])
 
 
-def test_a_reader_that_goes_away_is_no_fault():
-    code = f"{sys.executable} -m mer_ros.cli --help | head -n 1"
-    out = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", code], capture_output=True, text=True, env=ENVIRONMENT, timeout=60
+def shell(line: str) -> subprocess.CompletedProcess[str]:
+    line = line.replace("mer ", f"{sys.executable} -m mer_ros.cli ", 1)
+    return subprocess.run(
+        ["bash", "-o", "pipefail", "-c", line], capture_output=True, text=True, env=ENVIRONMENT, timeout=60
     )
-    assert out.stdout.startswith("usage: mer")
+
+
+@pytest.mark.parametrize("line", ["mer --help | head -n 1", "mer models | head -n 1", "mer models | true"])
+def test_a_reader_that_goes_away_is_no_fault(line):
+    out = shell(line)
+    assert out.returncode == 0
     assert out.stderr == ""
+    assert out.stdout.count("\n") == (0 if "true" in line else 1)
+
+
+def test_a_pipe_that_was_closed_before_the_first_word_is_no_fault(monkeypatch):
+    def fail(_):
+        try:
+            raise BrokenPipeError
+        except BrokenPipeError:  # as rich's console does
+            raise SystemExit(1)  # noqa: B904
+
+    monkeypatch.setattr(cli, "_run", fail)
+    assert cli.main(["models"]) == 0
+
+
+@pytest.mark.parametrize("line", ["mer models >&-", "mer --help >&-", "mer models check >&- 2>&-", "mer models 2>&-"])
+def test_closed_streams_are_no_fault(line):
+    out = shell(line)
+    assert (out.returncode, out.stderr) == (0, "")
+    assert ("text-glove" in out.stdout) is (">&-" not in line.replace("2>&-", ""))
+
+
+def test_an_error_with_a_closed_output_is_still_told():
+    out = shell("mer dmeo >&-")
+    assert out.returncode == 2
+    assert out.stderr == "error: there is no command 'dmeo'; did you mean 'mer demo'?\n"
+    assert (shell("mer dmeo 2>&-").stdout, shell("mer dmeo 2>&-").returncode) == ("", 2)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("line", ["mer models > /dev/full", "mer --help > /dev/full", "mer models check > /dev/full"])
+def test_a_full_disk_is_one_sentence(line):
+    out = shell(line)
+    assert out.returncode == 2
+    assert out.stderr.startswith("error: the output cannot be written: No space left on device")
+    assert out.stderr.count("\n") == 1
+
+
+def test_other_faults_of_the_system_are_not_hidden(monkeypatch):
+    def fail(_):
+        raise PermissionError(13, "Permission denied", "x")
+
+    monkeypatch.setattr(cli, "_run", fail)
+    with pytest.raises(PermissionError):
+        cli.main([])
+
+
+def test_every_command_looks_for_models_in_the_same_place(tmp_path):
+    for name in cli.NEED_MODELS:
+        words = [name, "text"] if name == "evaluate" else [name]
+        out = mer(*words, "--help", cwd=tmp_path)
+        assert f"(default: {ROOT / 'models'})" in " ".join(out.stdout.split()), name
+
+
+def test_help_is_true_about_what_models_lists():
+    out = mer("--help").stdout
+    assert "mer models show NAME" in out
+    card = mer("models", "show", "text-glove-lstm").stdout
+    assert "MELD train" in card
 
 
 def test_exit_code_of_a_handler_is_passed_on(monkeypatch):

@@ -38,6 +38,16 @@ def test_noise_goes_to_the_log_and_nothing_else_does(tmp_path):
     assert sorted(log.read_text().split("\n")[:-1]) == ["more noise", "noise of a library", "noise of python"]
 
 
+def test_a_closed_output_stays_closed(tmp_path):
+    log = tmp_path / "log"
+    line = f'{sys.executable} -c "$CODE" {log} >&-'
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "CODE": CODE.replace('print("before")', "")}
+    out = subprocess.run(["bash", "-c", line], capture_output=True, text=True, env=environment, timeout=60)
+    assert (out.returncode, out.stdout, out.stderr) == (0, "", "error\n")
+    assert "the view" not in log.read_text()
+    assert "noise of a library" in log.read_text()
+
+
 def test_a_demo_keeps_to_itself():
     environment: dict[str, str] = {}
     private_network(environment)

@@ -216,7 +216,7 @@ def test_vosk_without_words(vosk):
 
 
 def test_vosk_model_folder(tmp_path):
-    with pytest.raises(ModelError, match="parameter model .* --recogniser-model"):
+    with pytest.raises(ModelError, match=r"parameter model .* --recogniser-model"):
         make_recogniser(SpeechOptions(backend="vosk"))
     with pytest.raises(ModelError, match=r"final\.mdl"):
         make_recogniser(SpeechOptions(backend="vosk", model_path=tmp_path))

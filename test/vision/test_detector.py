@@ -146,7 +146,7 @@ def test_none_finds_nothing(astronaut) -> None:
 
 
 def test_missing_and_wrong_model_files(tmp_path: Path) -> None:
-    with pytest.raises(ModelError, match="no model file.*detector_model of the camera node"):
+    with pytest.raises(ModelError, match=r"no model file.*detector_model of the camera node"):
         make_detector("yunet")
     wrong = tmp_path / "wrong.onnx"
     for name in ("yunet", "centerface"):
