@@ -13,17 +13,21 @@ if TYPE_CHECKING:
     from mer_ros.training.trained import Trained
 
 MODELS = ("text", "speech", "face", "context", "early-fusion", "dialogue")
+GENERATED = ("context", "early-fusion")  # can be trained on made-up data
 
 _TRAIN_HELP = """what each model is trained on, inside of --data DIR:
   text          meld/*_sent_emo.csv, and goemotions_ekman/*.tsv if it is there
   speech        speech.csv and the sound files that it names
   face          fer2013/*.npz
-  context       caer_s/{train,test}/<Emotion>/*.png; generated scenes where there are none
-  early-fusion  meld/train_splits/dia*_utt*.mp4 with MELD's csv; generated samples where there are none
+  context       caer_s/{train,test}/<Emotion>/*.png (or DIR is CAER-S itself)
+  early-fusion  meld/{train_splits,dev_splits_complete}/dia*_utt*.mp4 with MELD's csv (or DIR is MELD itself)
   dialogue      meld/*_sent_emo.csv, heard by the text model of --text RUN
+With --generated instead of --data, context and early-fusion learn from made-up data, which hold no emotion: they
+show that the mechanism learns.
 
 examples:
   mer train text --data corpora --arch lstm
+  mer train early-fusion --generated
   mer export text-glove-lstm --run runs/text-lstm"""
 
 
@@ -37,7 +41,9 @@ def add_train_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("model", choices=MODELS, help="which model")
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder of corpora, in their layout")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--data", type=Path, metavar="DIR", help="folder of corpora, in their layout")
+    source.add_argument("--generated", action="store_true", help="context, early-fusion: made-up data instead")
     parser.add_argument("--arch", choices=("cnn", "lstm"), help="of the text model (default: lstm)")
     parser.add_argument("--epochs", type=int, metavar="N", help="passes over the data (default: the model's own)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: 1)")
@@ -90,7 +96,7 @@ def train(arguments: argparse.Namespace) -> int:
 
 
 def _train(arguments: argparse.Namespace, run: Path, arch: str, common: dict[str, Any]) -> Trained:
-    data = arguments.data
+    data = arguments.data  # None: generated
     match arguments.model:
         case "text":
             from mer_ros.training.text import train_text
@@ -140,13 +146,19 @@ def _check(arguments: argparse.Namespace) -> None:
         raise OptionError("the dialogue model listens to a text model: name its run with --text runs/text-lstm.")
     if arguments.threads < 1:
         raise OptionError(f"--threads is {arguments.threads}; use 1 or more.")
-    if not arguments.data.is_dir():
+    if arguments.generated:
+        if arguments.model not in GENERATED:
+            raise OptionError(
+                f"--generated is for {' and '.join(GENERATED)}; name the corpora of {arguments.model} with --data."
+            )
+    elif not arguments.data.is_dir():
         raise InputError(f"--data {arguments.data} is no folder; name the one that holds the corpora.")
 
 
 def _command(arguments: argparse.Namespace, arch: str) -> str:
     """The command as anybody would type it: without the folders of this machine."""
-    words = ["mer", "train", arguments.model, "--data", "DIR", "--seed", str(arguments.seed)]
+    source = ["--generated"] if arguments.generated else ["--data", "DIR"]
+    words = ["mer", "train", arguments.model, *source, "--seed", str(arguments.seed)]
     if arguments.model == "text":
         words += ["--arch", arch]
     if arguments.epochs is not None:

@@ -64,7 +64,7 @@ def context_logits(network: CaerNet, scenes: Scenes) -> NDArray[np.float32]:
 
 
 def train_context(
-    data: Path,
+    data: Path | None,
     run: Path,
     *,
     epochs: int = CONTEXT_OPTIONS.epochs,
@@ -73,17 +73,17 @@ def train_context(
     command: str = "",
     progress: bool = True,
 ) -> Trained:
-    """CAER-S when `data` holds it (its test part is the report), generated scenes otherwise.
+    """On CAER-S inside of `data` (its test part is the report); None: on generated scenes.
 
-    face_run: a run of `train_face` whose face stream is taken over.
+    face_run: a run of `train_face` whose face stream is taken over. Raises InputError where there is no CAER-S.
     """
-    folder = find_caer_s(data)
-    if folder is None:
+    if data is None:
         train, test = generated_scenes(GENERATED, seed), generated_scenes(GENERATED // 4, seed + 1)
         terms = "Generated data: none."
     else:
         from mer_ros.vision.detector import make_detector
 
+        folder = find_caer_s(data)
         detector = make_detector()
         train, _ = load_caer_s(folder, "train", detector, progress)
         test, _ = load_caer_s(folder, "test", detector, progress)
@@ -104,7 +104,7 @@ def train_context(
     kept = train.rows(held_out)
     temperature = fit_temperature(context_logits(network, kept), kept.labels)
     scores = score(test.labels, softmax(context_logits(network, test), temperature))
-    generated = folder is None
+    generated = data is None
     shares = np.bincount(train.labels, minlength=7) + 1.0
     trained = Trained(
         "face",

@@ -72,7 +72,7 @@ def early_logits(network: nn.Module, batch: Batch) -> tuple[NDArray[np.float32],
 
 
 def train_early_fusion(
-    data: Path,
+    data: Path | None,
     run: Path,
     *,
     epochs: int = EARLY_OPTIONS.epochs,
@@ -80,12 +80,17 @@ def train_early_fusion(
     command: str = "",
     progress: bool = True,
 ) -> Trained:
-    """MELD's clips when `data` holds them (its dev part is the report), generated samples otherwise."""
-    generated = find_clips(data, "train") is None
-    if generated:
+    """On MELD's clips inside of `data` (its dev part is the report); None: on generated samples.
+
+    Raises InputError where the clips are not.
+    """
+    generated = data is None
+    if data is None:
         generator = np.random.default_rng(seed)
         train, test = aligned_samples(GENERATED, generator), aligned_samples(GENERATED // 4, generator)
     else:
+        for part in ("train", "dev"):  # before the long reading begins
+            find_clips(data, part)
         train, _ = load_clips(data, "train", progress)
         test, _ = load_clips(data, "dev", progress)
     vocabulary = make_vocabulary({t for text in train.texts for t in tokenize(text)}, FREQUENT_WORDS)

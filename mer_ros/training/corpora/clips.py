@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from mer_ros.audio.features import feature_matrix
 from mer_ros.corpora.sound import read_sound
-from mer_ros.corpora.text import load_meld
+from mer_ros.corpora.text import read_meld
 from mer_ros.errors import InputError
 from mer_ros.training.generated import FRAMES, Aligned
 
@@ -18,10 +18,19 @@ from mer_ros.training.generated import FRAMES, Aligned
 FOLDERS = {"train": ("train_splits", "train"), "dev": ("dev_splits_complete", "dev")}
 
 
-def find_clips(data: Path, part: str) -> Path | None:
-    """The folder of a part's clips inside `data`/meld, or None."""
-    places = [Path(data) / "meld" / name for name in FOLDERS[part]]
-    return next((p for p in places if p.is_dir() and any(p.glob("dia*_utt*.mp4"))), None)
+def find_clips(data: Path, part: str) -> Path:
+    """The folder of a part's clips, inside `data`/meld or `data` itself, MELD's.
+
+    Raises InputError, which names what was looked for.
+    """
+    for place in (Path(data) / top / name for top in ("meld", ".") for name in FOLDERS[part]):
+        if place.is_dir() and any(place.glob("dia*_utt*.mp4")):
+            return place
+    names = " or ".join(f"{name}/dia*_utt*.mp4" for name in FOLDERS[part])
+    raise InputError(
+        f"{data} holds no {part} clips of MELD: there is no {names} in it, nor in meld inside of it; name the folder "
+        "that holds them, or ask for made-up samples with --generated"
+    )
 
 
 def read_frames(path: Path, count: int = FRAMES[0]) -> NDArray[np.uint8]:
@@ -47,13 +56,11 @@ def read_frames(path: Path, count: int = FRAMES[0]) -> NDArray[np.uint8]:
 def load_clips(data: Path, part: str, progress: bool = True) -> tuple[Aligned, int]:
     """The utterances of MELD's csv that have a clip, and how many had none."""
     folder = find_clips(data, part)
-    if folder is None:
-        raise InputError(f"{data}/meld holds no clips; unpack MELD's {part} clips to meld/{FOLDERS[part][0]}.")
-    lines = load_meld(data, part)
+    lines = read_meld(folder.parent / f"{part}_sent_emo.csv")
     names = [f"dia{d}_utt{u}.mp4" for d, u in zip(lines.dialogues, lines.turns, strict=True)]
     rows = [i for i, name in enumerate(names) if (folder / name).is_file()]
     if not rows:
-        raise InputError(f"none of {folder}'s clips is named in meld/{part}_sent_emo.csv; they must be of one part.")
+        raise InputError(f"none of {folder}'s clips is named in {part}_sent_emo.csv; they must be of one part.")
     frames, features = [], []
     for i in tqdm(rows, "clips", disable=not progress):
         frames.append(read_frames(folder / names[i]))

@@ -38,9 +38,16 @@ class Scenes:
         return Scenes(self.faces[rows], self.contexts[rows], self.labels[rows])
 
 
-def find_caer_s(data: Path) -> Path | None:
-    """The corpus' folder inside `data`, or None."""
-    return next((Path(data) / name for name in FOLDERS if (Path(data) / name / "train").is_dir()), None)
+def find_caer_s(data: Path) -> Path:
+    """The corpus' folder: inside `data`, or `data` itself. Raises InputError, which names what was looked for."""
+    for folder in (*(Path(data) / name for name in FOLDERS), Path(data)):
+        train = folder / "train"
+        if train.is_dir() and any(p.is_dir() and p.name.lower() in NAMES for p in train.iterdir()):
+            return folder
+    raise InputError(
+        f"{data} holds no CAER-S: there is no train/<Emotion>/ (Anger, Disgust, ...) in it, nor in {FOLDERS[0]} or "
+        f"{FOLDERS[1]} inside of it; name the folder that holds it, or ask for made-up scenes with --generated"
+    )
 
 
 def list_caer_s(folder: Path, part: str) -> list[tuple[Path, int]]:
