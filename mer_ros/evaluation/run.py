@@ -73,7 +73,7 @@ def evaluate_speech(model: Model, clips: Clips) -> Evaluation:
 
 
 def evaluate_face(model: Model, faces: Faces) -> Evaluation:
-    """Each image as a window of one frame that the face fills, so that its context is all hidden."""
+    """Each image as a window of one frame that the face fills, so that its context is all hidden: black."""
     return _evaluate(model, map(_window, faces.images), faces.labels, FaceEmotion(model).estimate)
 
 

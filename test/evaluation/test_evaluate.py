@@ -12,7 +12,8 @@ import pytest
 from model_files import add_model
 
 from mer_ros.errors import InputError, ModelError
-from mer_ros.evaluation.cli import add_evaluate_parser
+from mer_ros.evaluation import cli
+from mer_ros.evaluation.cli import Target, add_evaluate_parser
 from mer_ros.evaluation.run import held_out_speakers
 from mer_ros.inference import load_manifest
 
@@ -103,15 +104,57 @@ def test_speech(mer, corpora):
         mer("speech", "--data", path, "--speakers", "other-1")
 
 
-def test_all(mer, corpora):
+def test_all(mer, models, corpora):
+    add_model(models, "text", name="also-text", default=False)
     code, out = mer("all", "--data", corpora, "--json")
     assert code == 1  # speech: a model that knows nothing
     result = last_json(out)
-    assert list(result) == ["text", "speech", "face"]
-    assert result["speech"]["n"] == 3  # the speaker that its entry names
+    assert list(result) == ["tiny-text", "also-text", "tiny-speech", "tiny-face"]  # each task's default first
+    assert result["also-text"]["accuracy"] == result["tiny-text"]["accuracy"]
+    assert result["tiny-speech"]["n"] == 3  # the speaker that its entry names
     lines = out.splitlines()
-    assert any("face" in line and "met" in line for line in lines)
-    assert any("speech" in line and "MISSED" in line for line in lines)
+    assert any(line.startswith("tiny-face *") and " met " in line for line in lines)
+    assert any(line.startswith("tiny-speech *") and "MISSED" in line for line in lines)
+    assert any(line.startswith("also-text ") and "*" not in line for line in lines)
+
+
+def test_all_says_what_it_measured(mer, models, corpora):
+    add_model(models, "face", metrics={"split": "each face before a random scene", "n": 1})
+    out = mer("all", "--data", corpora)[1]
+    assert "random scene" not in out  # the training's, not what is fed here
+    assert "- tiny-face: fer2013/validation.npz, each face alone: its context is all black" in out
+    assert "- tiny-speech: clips of speech.csv by made-2," in out
+
+
+def test_all_names_what_it_does_not_score(mer, models, corpora):
+    text = (models / "manifest.yaml").read_text()
+    other = text[text.index("- name: tiny-speech") :].split("- name: ")[1]
+    other = other.replace("tiny-speech\n", "my-dialogue\n", 1).replace("task: speech", "task: dialogue")
+    (models / "manifest.yaml").write_text(f"{text}- name: {other}")
+    out = mer("all", "--data", corpora)[1]
+    assert "Not scored here: my-dialogue;" in out
+
+
+def test_only_a_default_that_misses_its_target_fails(mer, models, corpora, monkeypatch):
+    # What has no words counts as the prior: the default's first class is anger, that of the other one surprise.
+    add_model(models, "text", name="poor", default=False, prior=(0.01,) * 6 + (0.94,))
+    monkeypatch.setattr(cli, "TARGETS", {"text": Target("accuracy", 0.9)})
+    path = corpora / "meld" / "dev_sent_emo.csv"
+    path.write_text("Utterance,Emotion\nso happy,joy\n...,anger\n")
+    code, out = mer("all", "--data", corpora)
+    assert code == 0
+    assert any(line.startswith("tiny-text *") and " met " in line for line in out.splitlines())
+    assert any(line.startswith("poor ") and "MISSED" in line for line in out.splitlines())
+    path.write_text("Utterance,Emotion\nso happy,joy\n...,surprise\n")
+    assert mer("all", "--data", corpora)[0] == 1
+
+
+def test_all_is_a_line_a_model_in_80_columns(mer, corpora, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    lines = mer("all", "--data", corpora)[1].splitlines()
+    table = lines[: lines.index("")]
+    assert [line.split()[0] for line in table] == ["model", "tiny-text", "tiny-speech", "tiny-face"]
+    assert max(map(len, lines)) <= 80
 
 
 def test_without_json_there_is_a_table_alone(mer, corpora):
