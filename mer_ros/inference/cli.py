@@ -45,9 +45,11 @@ def add_models_parser(subparsers: Any, default_folder: Path) -> None:
 
 def _list(args: argparse.Namespace) -> int:
     table = Table("model", "task", "size", "file", "score", box=None, pad_edge=False)
-    for column in table.columns:
+    entries = load_manifest(args.models)
+    for column in table.columns[:-1]:  # a narrow terminal breaks the score, never the name
         column.no_wrap = True
-    for entry in load_manifest(args.models):
+    table.columns[0].min_width = 2 + max((len(entry.name) for entry in entries), default=0)
+    for entry in entries:
         table.add_row(
             entry.name + (" *" if entry.default else ""),
             entry.task,
@@ -120,4 +122,5 @@ def _state(folder: Path, entry: ModelEntry) -> str:
 
 def _first_score(metrics: Mapping[str, Any]) -> str:
     name, value = next(((k, v) for k, v in metrics.items() if isinstance(v, float)), ("no score", math.nan))
-    return f"{name.replace('_', ' ')} {value:.3f} (n {metrics['n']})"
+    made_up = ", on generated data" if str(metrics["split"]).startswith("generated") else ""
+    return f"{name.replace('_', ' ')} {value:.3f} (n {metrics['n']}){made_up}"

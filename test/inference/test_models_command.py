@@ -35,6 +35,28 @@ def test_list(mer, tmp_path, capsys):
     assert "missing" in next(line for line in lines if "tiny-speech" in line)
 
 
+def test_list_marks_what_was_measured_on_generated_data(mer, tmp_path, capsys):
+    add_model(tmp_path, "text", metrics={"split": "dev lines", "n": 12, "uar": 0.5})
+    add_model(tmp_path, "speech", metrics={"split": "generated samples of another seed", "n": 12, "uar": 1.0})
+    assert mer() == 0
+    marked = [line.split()[0] for line in capsys.readouterr().out.splitlines() if "generated" in line]
+    assert marked == ["tiny-speech"]
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80])
+def test_no_terminal_is_too_narrow_for_a_name(mer, tmp_path, capsys, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    names = ["text-of-a-long-name", "speech-cnn"]
+    for task, name in zip(("text", "speech"), names, strict=True):
+        metrics = {"split": "generated samples", "n": 12, "weighted_f1": 1.0}
+        add_model(tmp_path, task, name=name, metrics=metrics)
+    assert mer() == 0
+    out = capsys.readouterr().out
+    assert [name for name in names if f"{name} *" in out] == names
+    if columns >= 60:
+        assert all(word in out for word in ("weighted", "1.000", "generated"))
+
+
 def test_check(mer, tmp_path, capsys):
     add_model(tmp_path, "text")
     assert mer("check") == 2
