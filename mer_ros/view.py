@@ -24,7 +24,7 @@ COLOURS = {
     "sadness": "blue",
     "surprise": "cyan",
 }
-WIDTH = 80
+WIDTH, HEIGHT = 80, 23  # the least that the picture needs
 TURNS = 4  # of the dialogue that are shown
 BAR = 20
 STAGES = 6
@@ -106,8 +106,13 @@ def who(estimate: EmotionEstimate) -> str:
     if estimate.person_id:
         return printable(estimate.person_id)
     if estimate.face_id:
-        return f"face {estimate.face_id}"
+        return f"face-{estimate.face_id}"
     return printable(estimate.voice_id) or "nobody in view"
+
+
+def fits(console: Console) -> bool:
+    """Whether the picture has room on this terminal; where it has not, plain lines are the better view."""
+    return console.width >= WIDTH and console.height >= HEIGHT
 
 
 def printable(text: str) -> str:
@@ -137,7 +142,8 @@ def _row(left: Text, right: Text) -> Table:
 
 def _head(state: ViewState) -> RenderableType:
     minutes, seconds = divmod(int(state.running_s), 60)
-    right = f"{len(state.finals)} of {state.utterances} utterances   {minutes:02d}:{seconds:02d}"
+    noun = "utterance" if state.utterances == 1 else "utterances"
+    right = f"{len(state.finals)} of {state.utterances} {noun}   {minutes:02d}:{seconds:02d}"
     return _row(Text.assemble(("mer", "bold"), "  ", printable(state.title)), Text(right))
 
 
@@ -150,8 +156,7 @@ def _now(state: ViewState) -> RenderableType:
     text.append("speaking   " if state.speaking else "silence    ", style="bold" if state.speaking else "dim")
     if state.live is None:
         return text.append("listening" if state.speaking else "nobody in view", style="dim")
-    face = f"face {state.live.face_id}" if state.live.face_id else "no face"
-    text.append(f"{face}   ")
+    text.append(f"{who(state.live) if state.live.face_id else 'no face'}   ")
     text.append(f"{state.live.emotion} {state.live.confidence:.0%}", style=COLOURS.get(state.live.emotion, ""))
     return text.append(" (so far)" if state.live.utterance_id else " (face alone)", style="dim")
 

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from mer_ros.emotion import EMOTIONS, EmotionEstimate, Modality, ModalityEstimate
-from mer_ros.view import ViewState, ascii_only, line, picture, printable, starting
+from mer_ros.view import HEIGHT, WIDTH, ViewState, ascii_only, fits, line, picture, printable, starting
 
 P = np.array([0.02, 0.01, 0.03, 0.62, 0.20, 0.07, 0.05])
 
@@ -61,7 +61,7 @@ def test_everything_is_on_one_small_screen():
     for part in (
         *EMOTIONS,
         "JOY 62%",
-        "face 2",
+        "face-2",
         "spring of hope",
         "positive",
         "+0.41",
@@ -125,7 +125,7 @@ def test_words_cannot_move_the_cursor_or_style_the_screen():
 
 def test_a_plain_line_says_it_all():
     text = line(estimate(), 0.853)
-    for part in ("turn 3", "face 2", "3.5 s", "joy 62%", "positive", "face joy 62% x0.45", "spring", "0.85 s after"):
+    for part in ("turn 3", "face-2", "3.5 s", "joy 62%", "positive", "face joy 62% x0.45", "spring", "0.85 s after"):
         assert part in text, part
     assert "text none (no words were recognised)" in text
     assert "after" not in line(estimate(), float("nan"))
@@ -135,13 +135,44 @@ def test_a_plain_line_says_it_all():
     ("changes", "who"),
     [
         ({"person_id": "Ada"}, "Ada"),
-        ({}, "face 2"),
+        ({}, "face-2"),
         ({"face_id": 0, "voice_id": "voice 1"}, "voice 1"),
         ({"face_id": 0}, "nobody in view"),
     ],
 )
 def test_who(changes, who):
     assert f", {who}, " in line(estimate(**changes), 0.1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"), [({}, "face-2"), ({"person_id": "face-2"}, "face-2"), ({"person_id": "Ada"}, "Ada")]
+)
+def test_one_person_has_one_name_everywhere(changes, name):
+    lines = draw(filled(**changes)).split("\n")
+    state = filled(**changes)
+    state.live = estimate(is_final=False, **changes)
+    now = next(row for row in draw(state).split("\n") if row.startswith("now"))
+    assert f" {name} " in now
+    assert any("JOY 62%" in row and name in row for row in lines)
+    assert sum(f" {name} " in row and "spring" in row for row in lines) >= 4
+
+
+def test_one_utterance_is_no_plural():
+    state = ViewState("x", utterances=1)
+    assert "0 of 1 utterance " in draw(state)
+    state.utterances = 2
+    assert "0 of 2 utterances " in draw(state)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "room"), [(80, 24, True), (79, 24, False), (80, 22, False), (200, 60, True), (40, 10, False)]
+)
+def test_where_the_picture_has_no_room(width, height, room):
+    assert fits(Console(file=io.StringIO(), width=width, height=height)) is room
+
+
+def test_the_picture_keeps_to_its_least_size():
+    assert len(draw(filled(), WIDTH, HEIGHT).rstrip("\n").split("\n")) <= HEIGHT
 
 
 @pytest.mark.parametrize(
