@@ -41,7 +41,8 @@ class Utterance:
     """One stretch of speech as it grows (STARTED, ONGOING: what is new) or complete (ENDED: all of it).
 
     samples: int16 [n], 16 kHz mono; samples[0] is sample number `first_sample` of the utterance.
-    end_ns: just after the last sample so far. snr_db: NaN when unknown.
+    end_ns: just after the last sample so far; of a piece without samples, how far somebody has spoken.
+    snr_db: NaN when unknown.
     ended_by: silence, length, gap or stop; empty while it goes on.
     """
 

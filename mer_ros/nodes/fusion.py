@@ -70,6 +70,7 @@ class FusionNode(PipelineNode):
         super().__init__("fusion")
         self._fuser: EmotionFuser | None = None
         self._providers: dict[str, str] = {}
+        self._frame_id = ""
         self.create_service(ResetDialogue, "~/reset_dialogue", self._reset_dialogue)
 
     def build(self) -> None:
@@ -128,6 +129,7 @@ class FusionNode(PipelineNode):
         return self._fuser
 
     def _on_utterance(self, message: Utterance) -> None:
+        self._frame_id = message.header.frame_id
         self._publish(self._fusion.utterance(utterance_of(message), self.now_ns()))
 
     def _on_transcript(self, message: Transcript) -> None:
@@ -142,7 +144,7 @@ class FusionNode(PipelineNode):
         if self.parameters["live"] and self._live.get_subscription_count():
             interim = self._fusion.live(now_ns)
             if interim is not None:
-                self._live.publish(emotion_message(interim))
+                self._live.publish(emotion_message(interim, self._frame_id))
 
     def _look_around(self) -> None:
         """Wait only for senses that are there: a graph without a camera is as fast as its voice."""
@@ -151,7 +153,7 @@ class FusionNode(PipelineNode):
 
     def _publish(self, estimates: list[EmotionEstimate]) -> None:
         for estimate in estimates:
-            self._emotion.publish(emotion_message(estimate))
+            self._emotion.publish(emotion_message(estimate, self._frame_id))
 
     def _reset_dialogue(
         self, request: ResetDialogue.Request, response: ResetDialogue.Response
