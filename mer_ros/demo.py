@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import statistics
@@ -19,9 +20,12 @@ from rich.live import Live
 from mer_ros import resources
 from mer_ros.errors import InputError, OptionError
 from mer_ros.graph import GraphSettings, describe
+from mer_ros.inference.manifest import choose_entry, load_manifest
+from mer_ros.inference.providers import choose_providers
+from mer_ros.replay.media import MediaSource
 from mer_ros.run import GraphProcesses, Interrupted, check_ros
 from mer_ros.terminal import kept_clean
-from mer_ros.view import WIDTH, ViewState, ascii_only, line, picture, starting
+from mer_ros.view import ViewState, ascii_only, fits, line, picture, starting
 
 if TYPE_CHECKING:
     from mer_ros.nodes.watcher import WatcherNode
@@ -64,11 +68,13 @@ def private_network(environment: Any = os.environ) -> None:
 def run_demo(options: DemoOptions) -> int:
     """Show the demo; return 0 when final emotions came, else 1."""
     check_ros()
-    if not options.settings.models:
-        resources.models_dir()  # says now, not a minute later in a log, that there are none
+    check_models(options.settings)
     private_network()
     log_dir = options.log_dir or Path(tempfile.mkdtemp(prefix="mer-demo-"))
-    log_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        log_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(f"--log-dir is {log_dir}, where nothing can be written ({error}); give another") from error
     os.environ.setdefault("ROS_LOG_DIR", str(log_dir))
     graph = describe(options.settings)
     os.environ.update(graph.environment)
@@ -82,13 +88,23 @@ def run_demo(options: DemoOptions) -> int:
     return 0 if good else 1
 
 
+def check_models(settings: GraphSettings) -> None:
+    """Raise ModelError or OptionError for models or a device that are not there: now, not a minute later in a log."""
+    if settings.device:
+        choose_providers(settings.device)
+    entries = load_manifest(Path(settings.models) if settings.models else resources.models_dir())
+    for task in ("face", "speech", "text"):
+        choose_entry(entries, task)
+
+
 class _Show:
     """The view on a terminal, or plain lines."""
 
     def __init__(self, options: DemoOptions, terminal: TextIO) -> None:
         self.state = ViewState(options.title)
         self._console = Console(file=terminal, highlight=False)
-        plain = options.plain or not self._console.is_terminal or self._console.is_dumb_terminal
+        terminal_like = self._console.is_terminal and not self._console.is_dumb_terminal
+        plain = options.plain or not terminal_like or not fits(self._console)
         self._ascii = ascii_only(self._console)
         self._live = None if plain else Live(console=self._console, auto_refresh=False, screen=False)
         self._said = ""
@@ -124,7 +140,7 @@ class _Show:
     def _draw(self) -> None:
         assert self._live is not None
         self._drawn = time.monotonic()
-        self._console.width = max(WIDTH, min(self._console.width, 110))
+        self._console.width = min(self._console.width, 110)
         self._live.update(picture(self.state, plain_bars=self._ascii), refresh=True)
 
     def _say(self, text: str) -> None:
@@ -209,7 +225,8 @@ def _report(state: ViewState, problem: str, stopped: bool, log_dir: Path) -> boo
     utterances = max(state.utterances, finals)
     if finals:
         middle = statistics.median(after for after in state.waits_s)
-        print(f"{finals} of {utterances} utterances got their emotion, {middle:.2f} s after their end (median)")
+        spoken = "utterance" if utterances == 1 else "utterances"
+        print(f"{finals} of {utterances} {spoken} got an emotion, {middle:.2f} s after the end (median)")
     if problem:
         print(f"error: {problem}; the logs are in {log_dir}", file=sys.stderr)
     elif not finals and stopped:
@@ -258,7 +275,7 @@ def add_demo_parser(subparsers: Any) -> None:
 
 def options_from(arguments: argparse.Namespace) -> DemoOptions:
     """What the command line asks for. Raises OptionError and InputError for what cannot be shown."""
-    if arguments.duration < 0:
+    if not 0 <= arguments.duration < math.inf:
         raise OptionError(f"--duration is {arguments.duration}; give seconds, or 0 for no end")
     if arguments.file and arguments.microphone:
         raise OptionError("--file and --microphone exclude each other; choose one source of sound")
@@ -272,6 +289,8 @@ def options_from(arguments: argparse.Namespace) -> DemoOptions:
     else:
         if arguments.file and not Path(arguments.file).is_file():
             raise InputError(f"there is no file {arguments.file}: give the path of a sound or video file")
+        if arguments.file:
+            MediaSource(arguments.file)  # says now what cannot be played
         sources = {"play": str(Path(arguments.file).resolve()) if arguments.file else "sample"}
         title = Path(arguments.file).name if arguments.file else "sample dialogue"
     settings = GraphSettings(

@@ -5,16 +5,26 @@ Pure data; nothing here imports rclpy or launch.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+
+import yaml
 
 from mer_ros import resources
 from mer_ros.errors import OptionError
 
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 DEVICES = ("auto", "cpu", "cuda", "tensorrt")
+RECOGNISERS = ("moonshine", "vosk", "outside")
+SAMPLE = "sample"
+# In the order of bringing up: who listens comes before who speaks, so that nothing is lost at the start.
+LIFECYCLE = ("fusion", "speech_to_text", "camera", "microphone")
+
+_NAME = re.compile(r"[~/]?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
+_NAMING = "ROS 2 names hold letters, digits and underscores, parts are set apart by '/', and none begins with a digit"
 
 
 def _setting(default: Any, text: str, choices: tuple[str, ...] = ()) -> Any:
@@ -34,7 +44,9 @@ class GraphSettings:
         None, "the camera driver publishes sensor_msgs/CompressedImage; empty: as the parameters say"
     )
     audio_topic: str = _setting("audio", "topic of the audio driver")
-    words_topic: str = _setting("words", "topic of an outside recogniser (std_msgs/String), with recogniser:=outside")
+    words_topic: str = _setting(
+        "words", "topic of an outside recogniser (std_msgs/String), with the recogniser 'outside'"
+    )
     emotion_topic: str = _setting("emotion", "topic of the emotions; interim ones come below it on /live")
     camera: bool = _setting(True, "start the camera node")
     microphone: bool = _setting(True, "start the microphone node")
@@ -45,7 +57,7 @@ class GraphSettings:
         "", "start the audio driver on this device: an index, part of a name, or 'default'; empty: no driver"
     )
     play: str = _setting("", "play this video or sound file as camera and microphone; 'sample': the sample dialogue")
-    recogniser: str = _setting("", "speech recogniser: moonshine, vosk or outside; empty: as the parameters say")
+    recogniser: str = _setting("", "speech recogniser; empty: as the parameters say", RECOGNISERS)
     recogniser_model: str = _setting("", "model folder of the recogniser, for vosk")
     params_file: str = _setting("", "parameter file; empty: config/mer.yaml of this package")
     models: str = _setting("", "model folder; empty: the models of this package")
@@ -56,18 +68,36 @@ class GraphSettings:
 
     def __post_init__(self) -> None:
         for item in fields(self):
-            choices = item.metadata["choices"]
-            value = getattr(self, item.name)
+            value, choices = getattr(self, item.name), item.metadata["choices"]
             if choices and value not in ("", *choices):
                 raise OptionError(f"{item.name} is '{value}'; choose one of: {', '.join(choices)}")
-        for name in ("params_file", "models"):
-            path = getattr(self, name)
-            if path and not Path(path).exists():
-                raise OptionError(f"{name} is '{path}', which does not exist; give a path that does, or leave it empty")
+            if item.name.endswith("_topic") and not _NAME.fullmatch(value):
+                raise OptionError(f"{item.name} is '{value}'; {_NAMING}")
+        if self.namespace and not _NAME.fullmatch(self.namespace.strip("/")):
+            raise OptionError(f"namespace is '{self.namespace}'; {_NAMING}")
+        if self.models and not Path(self.models).is_dir():
+            raise OptionError(f"models is '{self.models}', which is no folder; give one, or leave it empty")
+        if self.params_file:
+            _check_parameters(Path(self.params_file))
         if self.play and (self.webcam or self.audio_device):
             raise OptionError(
                 "play and webcam or audio_device exclude each other; choose one source of camera and sound"
             )
+        if self.play not in ("", SAMPLE) and not Path(self.play).is_file():
+            raise OptionError(f"play is '{self.play}', which is no file; give a video or sound file, or '{SAMPLE}'")
+        if not any(getattr(self, name) for name in (*LIFECYCLE, "webcam", "audio_device", "play")):
+            raise OptionError("no node is to be started; leave at least one of them on")
+
+
+def _check_parameters(path: Path) -> None:
+    """Raise OptionError when a file holds no ROS 2 parameters: rcl would end every node with a long story."""
+    try:
+        found = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        reason = str(error).splitlines()[0]
+        raise OptionError(f"params_file is '{path}', which cannot be read ({reason}); give a YAML file") from error
+    if not isinstance(found, dict) or not any("ros__parameters" in str(part) for part in found.values()):
+        raise OptionError(f"params_file is '{path}', which sets no ros__parameters; see config/mer.yaml for the layout")
 
 
 def is_flag(setting: Field[Any]) -> bool:
@@ -101,10 +131,6 @@ class Graph:
     environment: Mapping[str, str]
 
 
-# In the order of bringing up: who listens comes before who speaks, so that nothing is lost at the start.
-_LIFECYCLE = ("fusion", "speech_to_text", "camera", "microphone")
-
-
 def describe(settings: GraphSettings) -> Graph:
     """Return the graph for these settings."""
     common = _given(use_sim_time=settings.use_sim_time)
@@ -123,7 +149,7 @@ def describe(settings: GraphSettings) -> Graph:
         ),
         "microphone": (("audio", settings.audio_topic),),
     }
-    chosen = [name for name in _LIFECYCLE if getattr(settings, name)]
+    chosen = [name for name in LIFECYCLE if getattr(settings, name)]
     nodes = [
         NodeSpec(name, name, {**common, **specific[name]}, _real(remappings[name]), settings.respawn) for name in chosen
     ]

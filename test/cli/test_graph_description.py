@@ -7,8 +7,9 @@ import argparse
 import pytest
 
 from mer_ros.errors import OptionError
-from mer_ros.graph import GraphSettings, NodeSpec, describe
+from mer_ros.graph import RECOGNISERS, GraphSettings, NodeSpec, describe
 from mer_ros.run import add_setting_arguments, command, settings_from
+from mer_ros.speech.recogniser import BACKENDS
 
 
 def node(name: str, **settings) -> NodeSpec:
@@ -71,3 +72,37 @@ def test_the_image_topic_is_meant_for_compressed_images_too():
 def test_the_player_waits_only_for_those_who_are_started(settings, expected):
     parameters = dict(node("file_player", play="sample", **settings).parameters)
     assert parameters == {"file": "sample", "use_sim_time": False, **expected}
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"namespace": "bad ns"}, "namespace is 'bad ns'"),
+        ({"image_topic": "1st"}, "image_topic is '1st'"),
+        ({"recogniser": "parrot"}, "moonshine, vosk, outside"),
+        ({"play": "nothing.mp4"}, "is no file"),
+        ({"models": "nowhere"}, "is no folder"),
+        ({"play": "sample", "webcam": "0"}, "exclude each other"),
+        (dict.fromkeys(("camera", "microphone", "speech_to_text", "fusion"), False), "no node"),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(settings, reason):
+    with pytest.raises(OptionError, match=reason):
+        GraphSettings(**settings)
+
+
+@pytest.mark.parametrize("content", ["", "just words", "a: 1", "{broken", "- 1"])
+def test_a_file_without_parameters_is_refused(tmp_path, content):
+    file = tmp_path / "mine.yaml"
+    file.write_text(content)
+    with pytest.raises(OptionError, match="params_file"):
+        GraphSettings(params_file=str(file))
+
+
+@pytest.mark.parametrize("namespace", ["", "head", "/head", "/a/b_2/"])
+def test_namespaces_with_and_without_slashes(namespace):
+    assert GraphSettings(namespace=namespace).namespace == namespace
+
+
+def test_the_recognisers_are_those_of_the_speech_room():
+    assert (*BACKENDS, "outside") == RECOGNISERS
