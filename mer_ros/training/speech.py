@@ -197,6 +197,8 @@ def train_speech(
             limits=(
                 "Learned from acted, clean, single sentences; spontaneous speech shows emotions far more faintly.",
                 "Two languages (English, German) and 24 voices; older voices and children are hardly in it.",
+                "The validation speakers were looked at when the way of cutting clips was chosen, so the folds are the "
+                "steadier figure.",
                 "Not for decisions about people.",
             ),
         ),
