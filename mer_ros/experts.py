@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -71,12 +71,16 @@ def load_experts(options: ExpertOptions) -> tuple[Experts, dict[str, str]]:
     return experts, providers
 
 
+def _expert(model: Model, estimate: Callable[..., ModalityEstimate]) -> Expert:
+    return Expert(estimate, np.asarray(model.entry.prior), model.entry.reliability)
+
+
 def _face(model: Model) -> Expert:
-    return Expert(FaceEmotion(model).estimate, np.asarray(model.entry.prior), model.entry.reliability)
+    return _expert(model, FaceEmotion(model).estimate)
 
 
 def _audio(model: Model) -> Expert:
-    return Expert(AudioEmotion(model).estimate, np.asarray(model.entry.prior), model.entry.reliability)
+    return _expert(model, AudioEmotion(model).estimate)
 
 
 def _text(model: Model) -> Expert:
@@ -85,7 +89,7 @@ def _text(model: Model) -> Expert:
     def estimate(transcript: Transcript, context: tuple[DialogueTurn, ...]) -> ModalityEstimate:
         return reader.estimate(transcript.text, transcript.confidence)
 
-    return Expert(estimate, np.asarray(model.entry.prior), model.entry.reliability)
+    return _expert(model, estimate)
 
 
 def _turns(model: Model) -> int:

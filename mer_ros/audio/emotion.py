@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,20 +12,10 @@ from numpy.typing import NDArray
 from mer_ros.audio.features import feature_matrix
 from mer_ros.emotion import EMOTIONS, Modality, ModalityEstimate
 from mer_ros.errors import InputError, ModelError, OptionError
+from mer_ros.inference import Model
 from mer_ros.utterance import SAMPLE_RATE, SpeechState, Utterance
 
 _CLIPPED = 32_760  # at this magnitude a sample counts as clipped
-
-
-class SpeechModel(Protocol):
-    """What is needed of a loaded model: its entry's name, and features float32 [1, 100, 34] to probabilities."""
-
-    @property
-    def entry(self) -> Any:
-        """The manifest's entry; `name` is read."""
-
-    def run(self, **arrays: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """Takes `features`, gives `probabilities` [1, 7]."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +37,12 @@ class AudioEmotionOptions:
 
 
 class AudioEmotion:
-    """Ended utterances in, estimates out."""
+    """Ended utterances in, estimates out.
 
-    def __init__(self, model: SpeechModel, options: AudioEmotionOptions | None = None) -> None:
+    model: input `features` float32 [1, 100, 34]; output `probabilities` [1, 7].
+    """
+
+    def __init__(self, model: Model, options: AudioEmotionOptions | None = None) -> None:
         self.options = options or AudioEmotionOptions()
         self._model = model
 

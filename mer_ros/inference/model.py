@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +57,7 @@ class Model:
         self._check_contract()
         self._warm_up()
 
-    def run(self, **arrays: NDArray[np.generic]) -> dict[str, NDArray[np.generic]]:
+    def run(self, **arrays: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Runs one batch: an array for each input of the entry; gives an array for each of its outputs.
 
         Raises InputError: a name missing or unknown, a wrong dtype or shape, unlike batches, NaN, infinity.

@@ -90,6 +90,7 @@ class FusionNode(PipelineNode):
         )
         fusion = p.group("fusion") | {"target_prior": tuple(p["fusion.target_prior"])}
         self._fuser = EmotionFuser(experts, FusionOptions(**fusion, dialogue=DialogueOptions(**p.group("dialogue"))))
+        self._is_live = p["live"]
         self._emotion = self.speak(Emotion, "emotion", qos.emotions())
         self._live = self.speak(Emotion, "emotion/live", qos.interim())
         for name, provider in self._providers.items():
@@ -141,7 +142,7 @@ class FusionNode(PipelineNode):
     def _on_tick(self) -> None:
         now_ns = self.now_ns()
         self._publish(self._fusion.poll(now_ns))
-        if self.parameters["live"] and self._live.get_subscription_count():
+        if self._is_live and self._live.get_subscription_count():
             interim = self._fusion.live(now_ns)
             if interim is not None:
                 self._live.publish(emotion_message(interim, self._frame_id))

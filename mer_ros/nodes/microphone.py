@@ -82,6 +82,7 @@ class MicrophoneNode(PipelineNode):
         """Make the listener."""
         p = self.parameters
         self._type = message_type(p["audio_type"])
+        self._rate, self._channels = p["sample_rate"], p["channels"]
         self._listener = SpeechListener(
             ListenerOptions(
                 vad=p["vad"],
@@ -124,8 +125,7 @@ class MicrophoneNode(PipelineNode):
 
     def _on_audio(self, message: Any) -> None:
         self._frame_id = message.header.frame_id if hasattr(message, "header") else ""
-        rate, channels = self.parameters["sample_rate"], self.parameters["channels"]
-        utterances = self._ear.push(chunk_of(message, self.now_ns(), rate, channels))
+        utterances = self._ear.push(chunk_of(message, self.now_ns(), self._rate, self._channels))
         self._heard_s = time.monotonic()
         self._publish(utterances)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any, Protocol
+from typing import Any
 
 import cv2
 import numpy as np
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mer_ros.emotion import EMOTIONS, Modality, ModalityEstimate
 from mer_ros.errors import ModelError
+from mer_ros.inference import Model
 from mer_ros.utterance import FaceSample, VisualWindow
 
 #: Faces of this size and more have all the detail that a 48-pixel network sees, with its margin to spare.
@@ -26,16 +27,6 @@ FRAMES_SCALE = 2.0
 TRACKED = 0.9  # weight of a box that was followed, against one that was detected
 
 
-class FaceModel(Protocol):
-    """What is asked of a model: `mer_ros.inference.Model` is one."""
-
-    entry: Any
-
-    def run(self, **arrays: NDArray[Any]) -> dict[str, NDArray[Any]]:
-        """Outputs by name, one row for each row of the inputs."""
-        ...
-
-
 class FaceEmotion:
     """Estimates the emotion of the face in a window.
 
@@ -43,7 +34,7 @@ class FaceEmotion:
     [B, 7] and perhaps `sentiment_probabilities` [B, 3].
     """
 
-    def __init__(self, model: FaceModel) -> None:
+    def __init__(self, model: Model) -> None:
         self._model = model
         self.name = str(getattr(model.entry, "name", ""))
 
