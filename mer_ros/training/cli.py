@@ -52,6 +52,12 @@ def add_train_parser(subparsers: Any) -> None:
     parser.add_argument("--text", type=Path, metavar="RUN", help="dialogue: the run of the text model it listens to")
     parser.add_argument("--face", type=Path, metavar="RUN", help="context: a run whose face stream is taken over")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="processor threads (default: 2)")
+    parser.add_argument(
+        "--bf16",
+        choices=("auto", "on", "off"),
+        default="auto",
+        help="mixed precision; auto: where the model's training asks for it and the processor is faster for it",
+    )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
     parser.set_defaults(handler=train)
 
@@ -78,6 +84,10 @@ def train(arguments: argparse.Namespace) -> int:
     _check(arguments)
     torch = _torch()
     torch.set_num_threads(arguments.threads)
+    _needs("matplotlib")  # for the learning curves
+    from mer_ros.training.loop import set_bfloat16
+
+    set_bfloat16(arguments.bf16)
     arch = arguments.arch or "lstm"
     name = arguments.name or (f"text-{arch}" if arguments.model == "text" else arguments.model)
     run = arguments.output / name

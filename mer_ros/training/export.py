@@ -32,12 +32,16 @@ class Graph:
 
     inputs: an example of each, by name, a batch of two or more. outputs: the names. words: when given, the input
     `ids` becomes `tokens`, strings that are looked up inside of the graph.
+    finish: done to the file in place once it is written, for instance its quantisation. tolerance: the largest
+    difference in probability between torch's answers and those of the finished file.
     """
 
     module: nn.Module
     inputs: dict[str, torch.Tensor]
     outputs: tuple[str, ...]
     words: tuple[str, ...] = ()
+    finish: Callable[[Path], None] | None = None
+    tolerance: float = TOLERANCE
 
 
 class Head(nn.Module):
@@ -76,9 +80,9 @@ def export(
     try:
         write_onnx(graph, part)
         difference = disagreement(graph, part)
-        if not difference <= TOLERANCE:
+        if not difference <= graph.tolerance:
             raise ModelError(
-                f"{name}: ONNX Runtime and torch differ by {difference:.2g}, more than {TOLERANCE}; not exported."
+                f"{name}: ONNX Runtime and torch differ by {difference:.2g}, more than {graph.tolerance}; not exported."
             )
         part.replace(path)
     finally:
@@ -126,6 +130,8 @@ def write_onnx(graph: Graph, path: Path) -> None:
         )
     if graph.words:
         _look_up_inside(path, graph.words)
+    if graph.finish is not None:
+        graph.finish(path)
 
 
 def _look_up_inside(path: Path, words: tuple[str, ...]) -> None:

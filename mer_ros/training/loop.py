@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import copy
 import json
+import sys
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,18 +22,26 @@ from torch import nn
 from tqdm import tqdm
 
 from mer_ros.errors import OptionError
+from mer_ros.training.curves import CURVES_FILE, HISTORY_FILE, draw_curves
 
 Batch = tuple[torch.Tensor, ...]
+BF16_MODES = ("auto", "on", "off")
+DRAW_EVERY_S = 30.0
+# What processors that multiply bfloat16 numbers call it, among `torch.cpu.get_capabilities()`.
+_BF16_FEATURES = ("avx512_bf16", "amx_bf16", "bf16")
+_bf16_mode = "auto"
 
 
 @dataclass(frozen=True)
 class FitOptions:
     """How to fit a network.
 
-    epochs, batch_size: >= 1. learning_rate: the peak of a one-cycle schedule. weight_decay: as AdamW has it.
+    epochs, batch_size: >= 1. learning_rate: the peak of a one-cycle schedule, which is reached after `warm_up`
+    (0..1) of the steps. weight_decay: as AdamW has it.
     average: decay of the moving average of the weights, 0..1; 0 keeps the last weights as they are.
     keep: which averaged weights are the result, those of the "last" epoch or of the "best" score.
-    bfloat16: compute in mixed precision (faster on recent CPUs). seed: of everything random.
+    bfloat16: compute in mixed precision, where the processor is faster for it (see `set_bfloat16`).
+    seed: of everything random.
     """
 
     epochs: int = 10
@@ -41,6 +52,7 @@ class FitOptions:
     keep: str = "last"
     bfloat16: bool = False
     seed: int = 1
+    warm_up: float = 0.2
 
     def __post_init__(self) -> None:
         if self.epochs < 1 or self.batch_size < 1:
@@ -49,6 +61,26 @@ class FitOptions:
             raise OptionError(f"average {self.average} must be at least 0 and below 1.")
         if self.keep not in ("last", "best"):
             raise OptionError(f'keep "{self.keep}" must be "last" or "best".')
+        if not 0.0 < self.warm_up < 1.0:
+            raise OptionError(f"warm_up {self.warm_up} must be above 0 and below 1.")
+
+
+def set_bfloat16(mode: str) -> None:
+    """For this process, as `torch.set_num_threads`. auto: trainings that ask for mixed precision get it where the
+    processor has instructions for it; on: all get it; off: none. Raises OptionError.
+    """
+    global _bf16_mode
+    if mode not in BF16_MODES:
+        raise OptionError(f'bf16 "{mode}" must be one of {", ".join(BF16_MODES)}.')
+    _bf16_mode = mode
+
+
+def use_bfloat16(wanted: bool) -> bool:
+    """Whether a training that has, or has not, asked for mixed precision gets it."""
+    if _bf16_mode != "auto":
+        return _bf16_mode == "on"
+    features = torch.cpu.get_capabilities()
+    return wanted and any(features.get(name) for name in _BF16_FEATURES)
 
 
 def seed_everything(seed: int) -> np.random.Generator:
@@ -66,17 +98,23 @@ def fit(
     *,
     run: Path | None = None,
     score: Callable[[nn.Module], float] | None = None,
+    rate: Callable[[str], float] | None = None,
     progress: bool = True,
 ) -> list[dict[str, float]]:
-    """Fit `network` in place and give one row of history an epoch (loss, score).
+    """Fit `network` in place and give one row of history an epoch: epoch, loss, score, lr (at its end), seconds.
 
     loss(network, batch) is to be made small. batches(generator) yields the `steps` batches of one epoch.
-    run: a folder for `checkpoint.pt` and `history.json`; a checkpoint already there is resumed.
+    run: a folder for `checkpoint.pt`, `history.json` and `curves.png`; a checkpoint already there is resumed.
     score(network): higher is better, measured on the averaged weights in evaluation mode after each epoch.
+    rate(name): the learning rate of a parameter as a share of the common one, 1 where not given.
     """
-    optimiser = torch.optim.AdamW(_groups(network, options.weight_decay), lr=options.learning_rate, betas=(0.9, 0.99))
+    groups = _groups(network, options, rate or (lambda name: 1.0))
+    optimiser = torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, options.learning_rate, total_steps=options.epochs * steps + 1, pct_start=0.2
+        optimiser,
+        [group["lr"] for group in groups],
+        total_steps=options.epochs * steps + 1,
+        pct_start=options.warm_up,
     )
     averaged = copy.deepcopy(network).eval()
     state: dict[str, Any] = {"epoch": 0, "history": [], "best": None, "best_score": -np.inf}
@@ -93,13 +131,19 @@ def fit(
         optimiser.load_state_dict(saved["optimiser"])
         schedule.load_state_dict(saved["schedule"])
         state = saved["state"]
+    bfloat16 = use_bfloat16(options.bfloat16)
+    drawn = time.perf_counter()
     for epoch in range(state["epoch"], options.epochs):
+        started = time.perf_counter()
         generator = seed_everything(options.seed * 100_003 + epoch)
         network.train()
         total = 0.0
-        bar = tqdm(batches(generator), f"epoch {epoch + 1}/{options.epochs}", steps, disable=not progress)
+        # A log file gets a line a minute, a terminal a bar that moves.
+        seldom = 0.1 if sys.stderr.isatty() else 60.0
+        title = f"{run.name if run else 'fit'} {epoch + 1}/{options.epochs}"
+        bar = tqdm(batches(generator), title, steps, disable=not progress, mininterval=seldom, leave=False)
         for batch in bar:
-            with torch.autocast("cpu", torch.bfloat16, enabled=options.bfloat16):
+            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
                 value = loss(network, batch)
             optimiser.zero_grad()
             value.backward()
@@ -108,16 +152,17 @@ def fit(
             schedule.step()
             _average(averaged, network, options.average)
             total += value.item()
-            bar.set_postfix(loss=f"{value.item():.3f}")
-        row = {"epoch": epoch + 1.0, "loss": total / steps}
+            bar.set_postfix(loss=f"{value.item():.3f}", refresh=False)
+        row = {"epoch": epoch + 1.0, "loss": total / steps, "lr": max(map(float, schedule.get_last_lr()))}
         if score is not None:
             row["score"] = score(averaged)
-            if progress:
-                tqdm.write(f"epoch {epoch + 1}: loss {row['loss']:.4f}, score {row['score']:.4f}")
             if row["score"] > state["best_score"]:
                 state["best_score"], state["best"] = row["score"], copy.deepcopy(averaged.state_dict())
+        row["seconds"] = time.perf_counter() - started
         state["history"].append(row)
         state["epoch"] = epoch + 1
+        if progress:
+            tqdm.write(_told(title, row, options.epochs - state["epoch"]), file=sys.stderr)
         if checkpoint is not None:
             _save(
                 checkpoint,
@@ -128,20 +173,40 @@ def fit(
                 schedule=schedule.state_dict(),
                 state=state,
             )
+        if run is not None and time.perf_counter() - drawn > DRAW_EVERY_S:
+            drawn = time.perf_counter()
+            _write_history(run, state["history"])
     best = options.keep == "best" and state["best"] is not None
     network.load_state_dict(state["best"] if best else averaged.state_dict())
     network.eval()
     if run is not None:
-        (run / "history.json").write_text(json.dumps(state["history"], indent=1))
+        _write_history(run, state["history"])
     return list(state["history"])
 
 
-def _groups(network: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
-    """Matrices and kernels decay; biases and the scales of normalisation do not."""
-    trained = [p for p in network.parameters() if p.requires_grad]
+def _told(title: str, row: dict[str, float], left: int) -> str:
+    """A finished epoch in a line, with the time of day at which the last one should be."""
+    score = f", score {row['score']:.4f}" if "score" in row else ""
+    arrival = datetime.now() + timedelta(seconds=left * row["seconds"])
+    end = f"; the last at about {arrival:%H:%M}" if left else ""
+    return f"{title}: loss {row['loss']:.4f}{score}, {row['seconds']:.1f} s{end}"
+
+
+def _write_history(run: Path, history: list[dict[str, float]]) -> None:
+    run.mkdir(parents=True, exist_ok=True)
+    (run / HISTORY_FILE).write_text(json.dumps(history, indent=1), encoding="utf-8")
+    draw_curves(run / CURVES_FILE, {run.name: history})
+
+
+def _groups(network: nn.Module, options: FitOptions, rate: Callable[[str], float]) -> list[dict[str, Any]]:
+    """Parameters by rate; matrices and kernels decay, biases and the scales of normalisation do not."""
+    groups: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for name, parameter in network.named_parameters():
+        if parameter.requires_grad:
+            groups.setdefault((rate(name), parameter.ndim > 1), []).append(parameter)
     return [
-        {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
-        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+        {"params": params, "lr": options.learning_rate * share, "weight_decay": options.weight_decay * decays}
+        for (share, decays), params in groups.items()
     ]
 
 

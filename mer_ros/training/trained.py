@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from mer_ros.errors import ModelError
+from mer_ros.training.curves import CURVES_FILE, draw_curves, read_histories
 
 MODEL_FILE, REPORT_FILE = "model.pt", "report.json"
 
@@ -19,6 +20,7 @@ class Report:
     """What the manifest and the card say of a model; see mer_ros.inference.ModelEntry for the first fields.
 
     about: what it is, in a sentence or two. limits: what it must not be trusted with, a sentence each.
+    history: for each phase of the training a row an epoch, as `fit` gives them; `Trained.save` collects them.
     """
 
     prior: tuple[float, ...]
@@ -29,6 +31,7 @@ class Report:
     command: str
     about: str
     limits: tuple[str, ...]
+    history: dict[str, list[dict[str, float]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -46,18 +49,20 @@ class Trained:
     words: tuple[str, ...] = field(default=())
 
     def save(self, run: Path) -> None:
-        """Write `model.pt`, and `report.json` for people."""
+        """Write `model.pt`, and `report.json` and `curves.png` for people; the history is that of the run's folder."""
         run.mkdir(parents=True, exist_ok=True)
+        report = replace(self.report, history=self.report.history or read_histories(run))
+        draw_curves(run / CURVES_FILE, report.history)
         content = {
             "task": self.task,
             "settings": self.settings,
             "weights": self.weights,
-            "report": asdict(self.report),
+            "report": asdict(report),
             "temperatures": self.temperatures,
             "words": self.words,
         }
         torch.save(content, run / MODEL_FILE)
-        (run / REPORT_FILE).write_text(json.dumps(asdict(self.report), indent=1) + "\n", encoding="utf-8")
+        (run / REPORT_FILE).write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
 
 
 def load_trained(run: Path) -> Trained:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 torch = pytest.importorskip("torch", reason="training needs torch, which is not installed")
 
@@ -15,7 +16,8 @@ from torch.nn import functional  # noqa: E402
 from mer_ros.errors import OptionError  # noqa: E402
 from mer_ros.evaluation.scores import score  # noqa: E402
 from mer_ros.training.calibration import fit_temperature, softmax  # noqa: E402
-from mer_ros.training.loop import FitOptions, fit, shuffled, steps_of  # noqa: E402
+from mer_ros.training.curves import read_histories  # noqa: E402
+from mer_ros.training.loop import FitOptions, fit, set_bfloat16, shuffled, steps_of, use_bfloat16  # noqa: E402
 
 GENERATOR = np.random.default_rng(1)
 DATA = (torch.from_numpy(GENERATOR.normal(size=(64, 5)).astype(np.float32)), torch.arange(64) % 3)
@@ -60,8 +62,67 @@ def test_a_resumed_run_ends_like_one_that_was_not_stopped(tmp_path):
     assert epochs == 2
     whole, whole_history, _ = run()
     assert same(weights, whole)
-    assert history == whole_history
+    timeless = [[{k: v for k, v in row.items() if k != "seconds"} for row in rows] for rows in (history, whole_history)]
+    assert timeless[0] == timeless[1]
     assert run(folder=tmp_path)[2] == 0  # finished: nothing is left to do
+
+
+def test_the_history_is_kept_and_drawn(tmp_path):
+    scores = iter([0.1, 0.2, 0.3, 0.4])
+    _, history, _ = run(folder=tmp_path / "phase", score=lambda network: next(scores))
+    assert [set(row) for row in history] == [{"epoch", "loss", "score", "lr", "seconds"}] * 4
+    assert [row["score"] for row in history] == [0.1, 0.2, 0.3, 0.4]
+    assert history[-1]["lr"] < history[0]["lr"] <= OPTIONS.learning_rate  # one cycle
+    assert read_histories(tmp_path) == {"phase": history}
+    with Image.open(tmp_path / "phase" / "curves.png") as picture:
+        assert picture.format == "PNG"
+        assert len(np.unique(np.asarray(picture.convert("L")))) > 4  # lines and words
+
+
+def test_a_rate_of_nothing_keeps_a_parameter():
+    before, after = nn.Linear(5, 3), nn.Linear(5, 3)
+    after.load_state_dict(before.state_dict())
+
+    def loss(network, batch):
+        return functional.cross_entropy(network(batch[0]), batch[1])
+
+    def rate(name):
+        return 0.0 if name == "weight" else 1.0
+
+    fit(after, loss, lambda g: shuffled(DATA, 16, g), 4, replace(OPTIONS, average=0.0), rate=rate, progress=False)
+    assert torch.equal(before.weight, after.weight)
+    assert not torch.equal(before.bias, after.bias)
+
+
+def test_mixed_precision_is_used_when_told(monkeypatch):
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx512_bf16": True})
+    assert use_bfloat16(True)
+    assert not use_bfloat16(False)
+    monkeypatch.setattr("torch.cpu.get_capabilities", lambda: {"avx2": True})
+    assert not use_bfloat16(True)
+    single = run()[0]
+    try:
+        set_bfloat16("on")
+        assert use_bfloat16(False)
+        assert not same(run()[0], single)
+        set_bfloat16("off")
+        assert same(run(replace(OPTIONS, bfloat16=True))[0], single)
+    finally:
+        set_bfloat16("auto")
+    with pytest.raises(OptionError, match="auto, on, off"):
+        set_bfloat16("maybe")
+
+
+def test_the_arrival_is_told(capsys):
+    run_options = replace(OPTIONS, epochs=2)
+    network = nn.Linear(5, 3)
+
+    def loss(network, batch):
+        return functional.cross_entropy(network(batch[0]), batch[1])
+
+    fit(network, loss, lambda g: shuffled(DATA, 16, g), 4, run_options)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "loss" in line and " s" in line]
+    assert any("fit 1/2: loss" in line and "the last at about" in line for line in lines)
 
 
 def test_a_checkpoint_of_other_options_is_refused(tmp_path):

@@ -1,0 +1,62 @@
+"""Learning curves: what the loop wrote of each epoch, as a picture."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+HISTORY_FILE, CURVES_FILE = "history.json", "curves.png"
+MOST_PHASES = 6  # that fit side by side
+
+History = Sequence[Mapping[str, float]]
+
+
+def read_histories(run: Path) -> dict[str, list[dict[str, float]]]:
+    """The history of each phase (a folder of `run` in which the loop ran, or `run` itself), in the order run."""
+    files = sorted(Path(run).glob(f"**/{HISTORY_FILE}"), key=lambda path: path.stat().st_mtime_ns)
+    return {path.parent.name: json.loads(path.read_text(encoding="utf-8")) for path in files}
+
+
+def draw_curves(path: Path, histories: Mapping[str, History]) -> None:
+    """Write a PNG: a column a phase, the loss above and the score, where there is one, below it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    phases = [(name, rows) for name, rows in histories.items() if rows][-MOST_PHASES:]
+    if not phases:
+        return
+    figure = Figure(figsize=(1.0 + 2.6 * len(phases), 3.6), dpi=80, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots(2, len(phases), squeeze=False, sharex="col")
+    for column, (name, rows) in enumerate(phases):
+        for axis, key, colour in zip(axes[:, column], ("loss", "score"), ("tab:blue", "tab:orange"), strict=True):
+            points = [(row["epoch"], row[key]) for row in rows if key in row]
+            if points:
+                axis.plot(*zip(*points, strict=True), color=colour, marker=".", linewidth=1)
+            else:
+                axis.text(0.5, 0.5, "not measured", ha="center", va="center", transform=axis.transAxes, color="gray")
+                axis.set_yticks([])
+            axis.grid(alpha=0.3)
+            if column == 0:
+                axis.set_ylabel(key)
+        axes[0, column].set_title(name, fontsize=10)
+        axes[1, column].set_xlabel("epoch")
+        axes[1, column].xaxis.get_major_locator().set_params(integer=True)
+    save_png(figure, path)
+
+
+def save_png(figure: Any, path: Path) -> None:
+    """Write a figure whole or not at all, in few colours and without date or versions, so that it is small."""
+    import io
+
+    from PIL import Image
+
+    raw = io.BytesIO()
+    figure.savefig(raw, format="png", metadata={"Software": None})
+    picture = Image.open(raw).convert("RGB").quantize(64)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    picture.save(part, format="PNG", optimize=True)
+    part.replace(path)
