@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 EMOTIONS = ("anger", "disgust", "fear", "joy", "neutral", "sadness", "surprise")
 SENTIMENTS = ("negative", "neutral", "positive")
+UNKNOWN = "unknown"  # in place of either, when the most probable one is not probable enough
 
 
 class Modality(str, Enum):
@@ -64,7 +65,11 @@ class DialogueTurn:
 
 @dataclass(frozen=True)
 class EmotionEstimate:
-    """What a speaker feels in one utterance: the content of a message on `/emotion`."""
+    """What a speaker feels in one utterance: the content of a message on `/emotion`.
+
+    emotion, sentiment: the most probable one; UNKNOWN when it is less probable than the fusion was told to ask for.
+    confidence: of the most probable emotion, also when it is not named.
+    """
 
     utterance_id: int
     start_ns: int
@@ -90,5 +95,6 @@ class EmotionEstimate:
 
     @property
     def shifted(self) -> bool:
-        """Whether the speaker's emotion differs from that of their turn before."""
-        return bool(self.previous_emotion) and self.previous_emotion != self.emotion
+        """Whether the speaker's emotion differs from that of their turn before; both must be known."""
+        known = self.previous_emotion not in ("", UNKNOWN) and self.emotion != UNKNOWN
+        return known and self.previous_emotion != self.emotion

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,9 @@ from mer_ros.audio.features import feature_matrix
 from mer_ros.emotion import DialogueTurn, Modality, ModalityEstimate
 from mer_ros.errors import InputError, OptionError
 from mer_ros.fusion.experts import DialogueModel, EarlyExpert, Expert, Experts
+from mer_ros.fusion.weights import FusionWeights, read_weights
 from mer_ros.inference import Model, load_model
+from mer_ros.inference.manifest import FUSION, load_manifest, read_checked
 from mer_ros.text.emotion import TextEmotion
 from mer_ros.text.tokens import token_row
 from mer_ros.utterance import Transcript, Utterance, VisualWindow
@@ -22,6 +24,7 @@ from mer_ros.vision.crops import paste_face
 from mer_ros.vision.emotion import FaceEmotion
 
 EARLY_FRAMES = 10
+UNFITTED_INDEPENDENCE = 0.5
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,7 @@ class ExpertOptions:
 def load_experts(options: ExpertOptions) -> tuple[Experts, dict[str, str]]:
     """Return the experts, and for each model in use the provider that runs it.
 
+    A modality is weighed as it was fitted for its model; by the model's reliability where it was not.
     Raises ModelError for a model that is missing, altered or breaks its contract; OptionError for a device
     that is not there.
     """
@@ -59,16 +63,32 @@ def load_experts(options: ExpertOptions) -> tuple[Experts, dict[str, str]]:
         return model
 
     used = options.modalities
+    weights = load_weights(options.models)
+
+    def expert(modality: Modality, task: str, build: Callable[[Model], Expert]) -> Expert | None:
+        if modality not in used:
+            return None
+        model = load(task)
+        worth = weights.worth(modality, model.entry.name) if weights else None
+        return replace(build(model), worth=worth)
+
     dialogue = load("dialogue") if options.dialogue else None
     experts = Experts(
-        face=_face(load("face")) if Modality.FACE in used else None,
-        audio=_audio(load("speech")) if Modality.AUDIO in used else None,
-        text=_text(load("text")) if Modality.TEXT in used else None,
+        face=expert(Modality.FACE, "face", _face),
+        audio=expert(Modality.AUDIO, "speech", _audio),
+        text=expert(Modality.TEXT, "text", _text),
         dialogue=_dialogue(dialogue) if dialogue else None,
         dialogue_turns=_turns(dialogue) if dialogue else 0,
         early=_early(load("early_fusion")) if options.early else None,
+        independence=weights.independence if weights else UNFITTED_INDEPENDENCE,
     )
     return experts, providers
+
+
+def load_weights(models: Path) -> FusionWeights | None:
+    """Return the fusion's weights that a folder of models holds; None when it holds none. Raises ModelError."""
+    entry = next((e for e in load_manifest(models) if e.task == FUSION and e.default), None)
+    return read_weights(read_checked(models, entry), f"{models / entry.file}") if entry else None
 
 
 def _expert(model: Model, estimate: Callable[..., ModalityEstimate]) -> Expert:

@@ -13,7 +13,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from mer_ros.emotion import EMOTIONS, EmotionEstimate, Modality
+from mer_ros.emotion import EMOTIONS, UNKNOWN, EmotionEstimate, Modality
 
 COLOURS = {
     "anger": "red",
@@ -96,9 +96,16 @@ def line(estimate: EmotionEstimate, after_s: float) -> str:
     )
     late = "" if np.isnan(after_s) else f", {after_s:.2f} s after the end"
     return (
-        f"turn {estimate.turn}, {who(estimate)}, {seconds:.1f} s: {estimate.emotion} {estimate.confidence:.0%}, "
+        f"turn {estimate.turn}, {who(estimate)}, {seconds:.1f} s: {feels(estimate)}, "
         f'{estimate.sentiment} [{says}] "{printable(estimate.transcript)}"{late}'
     )
+
+
+def feels(estimate: EmotionEstimate) -> str:
+    """The emotion and its probability; of an unknown one, what it would have been."""
+    if estimate.emotion != UNKNOWN:
+        return f"{estimate.emotion} {estimate.confidence:.0%}"
+    return f"{UNKNOWN} ({EMOTIONS[int(np.argmax(estimate.probabilities))]} {estimate.confidence:.0%})"
 
 
 def who(estimate: EmotionEstimate) -> str:
@@ -157,7 +164,7 @@ def _now(state: ViewState) -> RenderableType:
     if state.live is None:
         return text.append("listening" if state.speaking else "nobody in view", style="dim")
     text.append(f"{who(state.live) if state.live.face_id else 'no face'}   ")
-    text.append(f"{state.live.emotion} {state.live.confidence:.0%}", style=COLOURS.get(state.live.emotion, ""))
+    text.append(feels(state.live), style=COLOURS.get(state.live.emotion, ""))
     return text.append(" (so far)" if state.live.utterance_id else " (face alone)", style="dim")
 
 
@@ -167,7 +174,7 @@ def _emotion(state: ViewState, plain_bars: bool) -> RenderableType:
         return Text("waiting for the first utterance to end", style="dim")
     colour = COLOURS.get(it.emotion, "")
     label = Text(no_wrap=True, overflow="ellipsis")
-    label.append(f"{it.emotion.upper()} {it.confidence:.0%}", style=f"bold {colour}")
+    label.append(feels(it).upper(), style=f"bold {colour}")
     label.append(f"   {who(it)}")
     if it.shifted:
         label.append(f", before: {it.previous_emotion}", style="dim")

@@ -23,11 +23,17 @@ class Expert:
 
     estimate: gives the estimate of one Utterance, VisualWindow, or Transcript with the turns before it.
     prior: float [7], the class prior of its training data. reliability: 0..1, how well it does on held-out data.
+    worth: from the quality of its input to the trust that it deserves, as fitted; None: reliability times quality.
     """
 
     estimate: Callable[..., ModalityEstimate]
     prior: NDArray[np.floating]
     reliability: float
+    worth: Callable[[float], float] | None = None
+
+    def trust(self, quality: float) -> float:
+        """Return the exponent that its opinion gets in the pool for an input of this quality."""
+        return self.reliability * quality if self.worth is None else self.worth(quality)
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ class Experts:
     """All that the fusion may ask; what is None is not in use.
 
     dialogue: (probabilities [7], history [n, 7], same_speaker [n]) -> probabilities [7], n = `dialogue_turns`.
+    independence: 0..1, how much modalities that agree add to each other's certainty.
     """
 
     face: Expert | None = None
@@ -51,6 +58,7 @@ class Experts:
     dialogue: DialogueModel | None = None
     dialogue_turns: int = 6
     early: EarlyExpert | None = None
+    independence: float = 0.5
 
     def of(self, modality: Modality) -> Expert | None:
         """Return the expert of a modality; None when it is switched off."""

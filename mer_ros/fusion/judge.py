@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_ros.emotion import EMOTIONS, SENTIMENTS, EmotionEstimate, Modality, ModalityEstimate
+from mer_ros.emotion import EMOTIONS, SENTIMENTS, UNKNOWN, EmotionEstimate, Modality, ModalityEstimate
 from mer_ros.errors import MerError
 from mer_ros.fusion.affect import sentiment_probabilities, valence_arousal
 from mer_ros.fusion.dialogue import Dialogue
 from mer_ros.fusion.experts import Experts
-from mer_ros.fusion.options import FusionOptions
+from mer_ros.fusion.options import AS_FITTED, FusionOptions
 from mer_ros.fusion.pool import Opinion, normalised, pool
 
 
@@ -29,6 +29,9 @@ class Judge:
         self._experts = experts
         self._options = options
         self._prior: NDArray[np.float64] = np.asarray(options.target_prior, dtype=np.float64)
+        fitted = options.independence == AS_FITTED
+        self._independence = experts.independence if fitted else options.independence
+        self._trust = dict(zip(Modality, options.trust, strict=True))
 
     def ask(self, modality: Modality, *part: object) -> ModalityEstimate:
         """Return what a modality's expert says of its part; why not, when it fails or has nothing to go by."""
@@ -68,7 +71,7 @@ class Judge:
             joint, heard = early
             weights: NDArray[np.float64] = np.full(len(said), np.nan)
         else:
-            joint, weights = pool([self._opinion(item) for item in said], self._prior, self._options.independence)
+            joint, weights = pool([self._opinion(item) for item in said], self._prior, self._independence)
         joint = self._in_dialogue(joint, dialogue, person_id)
         sentiment = sentiment_probabilities(joint, heard)
         valence, arousal = valence_arousal(joint)
@@ -77,9 +80,9 @@ class Judge:
         return EmotionEstimate(
             probabilities=joint,
             sentiment_probabilities=sentiment,
-            emotion=EMOTIONS[int(joint.argmax())],
+            emotion=self._named(joint, EMOTIONS),
             confidence=float(joint.max()),
-            sentiment=SENTIMENTS[int(sentiment.argmax())],
+            sentiment=self._named(sentiment, SENTIMENTS),
             valence=valence,
             arousal=arousal,
             modalities=tuple(weighed.get(modality, estimates[modality]) for modality in Modality),
@@ -93,7 +96,11 @@ class Judge:
         expert = self._experts.of(item.modality)
         assert expert is not None  # it has just spoken
         assert item.probabilities is not None
-        return Opinion(item.probabilities, expert.prior, expert.reliability * item.quality)
+        return Opinion(item.probabilities, expert.prior, expert.trust(item.quality) * self._trust[item.modality])
+
+    def _named(self, probabilities: NDArray[np.floating], names: Sequence[str]) -> str:
+        best = int(probabilities.argmax())
+        return names[best] if probabilities[best] >= self._options.abstain else UNKNOWN
 
     def _in_dialogue(self, joint: NDArray[np.floating], dialogue: Dialogue, person_id: str) -> NDArray[np.float64]:
         if self._experts.dialogue is not None and dialogue.context():

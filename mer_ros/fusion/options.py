@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from mer_ros.emotion import EMOTIONS
+from mer_ros.emotion import EMOTIONS, Modality
 from mer_ros.errors import OptionError
 from mer_ros.fusion.dialogue import DialogueOptions
+
+AS_FITTED = -1.0
+_MOST = 10.0
 
 # Frequencies in the training part of MELD (arXiv 1810.02508), the corpus of spoken dialogue at hand.
 CONVERSATION_PRIOR = (0.111, 0.0271, 0.0268, 0.1745, 0.4715, 0.0684, 0.1206)
@@ -19,16 +23,21 @@ class FusionOptions:
     """Options of the fusion.
 
     deadline_ms: an utterance is published without what has not come so long after its end came.
-    independence: 0..1, how much several modalities that agree add to each other's certainty.
+    independence: 0..1, how much several modalities that agree add to each other's certainty; -1: as it was fitted
+    with the models.
+    trust: 0 or more for each of face, audio and text: a factor on the trust that was fitted; 0 silences a modality.
     target_prior: seven frequencies of the emotions where the robot is used.
+    abstain: 0..1, an emotion less probable than this is given as unknown; 0: never.
     early: let the early-fusion network decide when face, audio and text are all there.
     live_period_ms: how often an interim estimate is given at most.
     live_horizon_ms: how old what was last seen or heard may be in an interim estimate.
     """
 
     deadline_ms: float = 3000.0
-    independence: float = 0.5
+    independence: float = AS_FITTED
+    trust: tuple[float, float, float] = (1.0, 1.0, 1.0)
     target_prior: tuple[float, ...] = CONVERSATION_PRIOR
+    abstain: float = 0.0
     early: bool = False
     live_period_ms: float = 500.0
     live_horizon_ms: float = 1500.0
@@ -37,8 +46,14 @@ class FusionOptions:
     def __post_init__(self) -> None:
         if not self.deadline_ms > 0:
             raise OptionError(f"deadline_ms is {self.deadline_ms}; it must be above 0 milliseconds")
-        if not 0 <= self.independence <= 1:
-            raise OptionError(f"independence is {self.independence}; it must lie in 0..1")
+        if not (0 <= self.independence <= 1 or self.independence == AS_FITTED):
+            raise OptionError(f"independence is {self.independence}; it must lie in 0..1, or be -1: as fitted")
+        if not 0 <= self.abstain <= 1:
+            raise OptionError(f"abstain is {self.abstain}; it must lie in 0..1, where 0 is never")
+        if len(self.trust) != len(Modality) or not all(math.isfinite(t) and 0 <= t <= _MOST for t in self.trust):
+            raise OptionError(
+                f"trust is {list(self.trust)}; it must be three factors in 0..{_MOST:g}: of face, audio and text"
+            )
         for name in ("live_period_ms", "live_horizon_ms"):
             if not getattr(self, name) > 0:
                 raise OptionError(f"{name} is {getattr(self, name)}; it must be above 0 milliseconds")

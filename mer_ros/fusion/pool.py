@@ -22,7 +22,8 @@ class Opinion:
     """One modality's say.
 
     probabilities: float [k]. prior: float [k], the class prior of its training data.
-    trust: 0..1, how reliable the model is times how good this input is.
+    trust: 0 or more, the exponent that its likelihood ratio deserves: how far the model can be relied on, times what
+    the quality of this input is worth.
     """
 
     probabilities: NDArray[np.floating]
@@ -45,16 +46,16 @@ def normalised(values: NDArray[np.floating], name: str = "probabilities") -> NDA
 def shares(trusts: Sequence[float], independence: float) -> NDArray[np.float64]:
     """Exponents of the pool, float64 [n], for n opinions of the given trusts.
 
-    With one fully trusted opinion the exponent is 1: the pool repeats it. Several agreeing opinions add evidence:
-    `independence` 0 averages them as if each repeated the others, 1 multiplies them as if they were independent.
-    An input that can hardly be trusted is flattened towards the prior, also when it is the only one.
+    A lone opinion keeps its trust: at 1 the pool repeats it, below it is flattened towards the prior. Several add
+    evidence: `independence` 1 gives each its full trust, as is right when they err independently of each other
+    given the emotion; 0 shares the largest trust out among them, as if each repeated the others.
     """
     weights = np.asarray(trusts, dtype=np.float64)
     total = weights.sum()
     if total <= 0:
         return np.zeros_like(weights)
-    effective = total**2 / np.square(weights).sum()  # Kish's effective number of opinions
-    return weights / total * (1.0 + independence * (effective - 1.0)) * weights.max()
+    repeated = weights.max() / total
+    return weights * (repeated + independence * (1.0 - repeated))
 
 
 def pool(

@@ -14,7 +14,7 @@ from rich.markdown import Markdown
 from rich.table import Table
 
 from mer_ros.errors import ModelError
-from mer_ros.inference.manifest import ModelEntry, choose_entry, load_manifest, read_checked
+from mer_ros.inference.manifest import FUSION, ModelEntry, choose_entry, load_manifest, read_checked
 from mer_ros.inference.model import Model
 
 BAD_MODELS = 2
@@ -88,7 +88,10 @@ def _check(args: argparse.Namespace) -> int:
     faults = []
     for entry in entries:
         try:
-            Model(args.models, entry, "cpu")
+            if entry.task == FUSION:
+                read_checked(args.models, entry)
+            else:
+                Model(args.models, entry, "cpu")
             if not (args.models / f"{entry.name}.md").is_file():
                 raise ModelError(f"model {entry.name}: its card {entry.name}.md is missing; restore it")
         except ModelError as error:

@@ -17,7 +17,8 @@ from mer_ros.errors import ModelError
 
 FILE_NAME = "manifest.yaml"
 FORMAT = 1
-TASKS = ("text", "speech", "face", "early_fusion", "dialogue")
+TASKS = ("text", "speech", "face", "early_fusion", "dialogue", "fusion")
+FUSION = "fusion"  # its file is YAML: weights for the fusion, and no network
 DTYPES = ("float32", "int64", "int32", "uint8", "bool", "string")
 PROBABILITIES = "probabilities"
 

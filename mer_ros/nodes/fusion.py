@@ -33,9 +33,11 @@ _LOOK_AROUND_S = 1.0
 _MANY_MISSED = 0.5  # share of the last utterances without a modality that is worth a warning
 
 _PRIOR = f"how frequent each emotion is where the robot is used: {', '.join(EMOTIONS)}"
+_TRUST = "factors on the trust in face, audio and text that was fitted; 0 silences one"
 _FUSION = {
     "deadline_ms": ("an utterance is published without what has not come so long after its end came", 50.0, 60000.0),
-    "independence": ("how much agreeing modalities add to each other's certainty", 0.0, 1.0),
+    "independence": ("how much agreeing modalities add to each other's certainty; -1: as fitted", -1.0, 1.0),
+    "abstain": ("an emotion less probable than this is published as unknown; 0: never", 0.0, 1.0),
     "early": ("let the early-fusion network decide when all three modalities are there",),
     "live_period_ms": ("least time between interim estimates", 20.0, 60000.0),
     "live_horizon_ms": ("how old may be what an interim estimate uses", 50.0, 60000.0),
@@ -62,6 +64,7 @@ class FusionNode(PipelineNode):
         Parameter("text_model", "", "name of a text model; empty: the default one"),
         Parameter("live", True, "publish interim estimates on emotion/live"),
         Parameter("fusion.target_prior", list(FusionOptions().target_prior), _PRIOR),
+        Parameter("fusion.trust", list(FusionOptions().trust), _TRUST),
         *table_of("fusion", FusionOptions(), _FUSION),
         *table_of("dialogue", DialogueOptions(), _DIALOGUE),
     )
@@ -88,7 +91,7 @@ class FusionNode(PipelineNode):
                 early=p["fusion.early"],
             )
         )
-        fusion = p.group("fusion") | {"target_prior": tuple(p["fusion.target_prior"])}
+        fusion = p.group("fusion") | {name: tuple(p[f"fusion.{name}"]) for name in ("target_prior", "trust")}
         self._fuser = EmotionFuser(experts, FusionOptions(**fusion, dialogue=DialogueOptions(**p.group("dialogue"))))
         self._is_live = p["live"]
         self._emotion = self.speak(Emotion, "emotion", qos.emotions())

@@ -227,6 +227,11 @@ def test_waiting_utterances_are_bounded():
     [
         {"deadline_ms": 0},
         {"independence": 1.5},
+        {"independence": -0.5},
+        {"abstain": 1.1},
+        {"abstain": float("nan")},
+        {"trust": (1.0, 1.0)},
+        {"trust": (1.0, -1.0, 1.0)},
         {"target_prior": (1.0,) * 6},
         {"target_prior": (0.0,) * 7},
         {"live_period_ms": -1},

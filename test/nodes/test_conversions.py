@@ -13,8 +13,11 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from mer_ros.emotion import DialogueTurn, EmotionEstimate, Modality, ModalityEstimate
 from mer_ros.errors import InputError
+from mer_ros.fusion.experts import Expert, Experts
+from mer_ros.fusion.fuser import EmotionFuser
+from mer_ros.fusion.options import FusionOptions
 from mer_ros.nodes.conversions.audio import chunk_message, chunk_of, utterance_message, utterance_of
-from mer_ros.nodes.conversions.emotions import emotion_message
+from mer_ros.nodes.conversions.emotions import emotion_message, estimate_of
 from mer_ros.nodes.conversions.stamps import header, to_ns, to_time
 from mer_ros.nodes.conversions.vision import frame_of, image_message, window_message, window_of
 from mer_ros.nodes.conversions.words import sane_text, transcript_message, transcript_of
@@ -203,3 +206,20 @@ def test_emotion_message_is_whole():
     assert message.shifted
     assert (message.context[0].turn, message.context[0].emotion, message.context[0].text) == (1, "joy", "hi")
     assert (message.latency[0].stage, message.latency[0].milliseconds) == ("fusion", 1.5)
+
+
+def test_a_fuser_that_abstains_says_so_in_its_one_message():
+    def estimate(*_part):
+        return ModalityEstimate(Modality.AUDIO, np.array([0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1]), quality=1.0, model="m")
+
+    expert = Expert(estimate, np.full(7, 1 / 7), 1.0)
+    options = FusionOptions(target_prior=(1.0,) * 7, abstain=0.5)
+    fuser = EmotionFuser(Experts(audio=expert), options)
+    utterance = Utterance(1, SpeechState.ENDED, START, START + 10**9, np.zeros(16_000, np.int16))
+    messages = [emotion_message(e) for e in fuser.utterance(utterance, START + 10**9) + fuser.poll(START + 10**11)]
+    assert [(m.emotion, m.is_final, m.shifted) for m in messages] == [("unknown", True, False)]
+    assert messages[0].confidence == pytest.approx(0.4)
+    assert messages[0].probabilities.argmax() == 0
+    assert messages[0].sentiment == "negative"  # more probable than the emotion: 0.65
+    back = estimate_of(messages[0])
+    assert (back.emotion, back.shifted) == ("unknown", False)

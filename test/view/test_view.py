@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from mer_ros.emotion import EMOTIONS, EmotionEstimate, Modality, ModalityEstimate
+from mer_ros.emotion import EMOTIONS, UNKNOWN, EmotionEstimate, Modality, ModalityEstimate
 from mer_ros.view import HEIGHT, WIDTH, ViewState, ascii_only, fits, line, picture, printable, starting
 
 P = np.array([0.02, 0.01, 0.03, 0.62, 0.20, 0.07, 0.05])
@@ -199,3 +199,11 @@ def test_state_is_bounded():
 def test_terminals_without_block_characters(encoding, expected):
     stream = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     assert ascii_only(Console(file=stream)) is expected
+
+
+def test_an_emotion_that_is_not_named_is_shown_with_what_it_would_have_been():
+    unsure = {"emotion": UNKNOWN, "confidence": 0.38, "sentiment": UNKNOWN}
+    assert "unknown (joy 38%), unknown [" in line(estimate(**unsure), 0.5)
+    drawn = draw(filled(**unsure))
+    assert "UNKNOWN (JOY 38%)" in drawn
+    assert "unknown 38%" in drawn
