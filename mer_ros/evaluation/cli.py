@@ -16,6 +16,7 @@ from mer_ros.corpora.faces import read_faces
 from mer_ros.corpora.speech import read_clips
 from mer_ros.corpora.text import read_meld
 from mer_ros.emotion import EMOTIONS
+from mer_ros.evaluation.intervals import INTERVALS
 from mer_ros.evaluation.run import (
     Evaluation,
     data_file,
@@ -29,6 +30,7 @@ from mer_ros.inference.manifest import choose_entry, load_manifest
 from mer_ros.inference.providers import DEVICES
 
 BELOW_TARGET = 1
+SCORE_NAMES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1": "macro F1", "uar": "UAR"}
 
 
 @dataclass(frozen=True)
@@ -151,8 +153,14 @@ def _print(result: Evaluation) -> None:
         classes.add_row(name, *numbers, *map(str, row))
     console.print(f"{result.model} on {result.provider}, {scores.n} examples, {result.unavailable} without estimate")
     console.print(classes)
-    console.print(
-        f"accuracy {scores.accuracy:.4f}  weighted F1 {scores.weighted_f1:.4f}  macro F1 {scores.macro_f1:.4f}  "
-        f"UAR {scores.uar:.4f}  ECE {scores.ece:.4f}"
-    )
+    console.print(f"95 % intervals: bootstrap by {result.cluster}, {result.clusters} of them")
+    for name in INTERVALS:
+        low, high = result.intervals[name]
+        console.print(f"{SCORE_NAMES[name]:<12} {getattr(scores, name):.4f}  [{low:.4f}, {high:.4f}]")
+    console.print(f"{'ECE':<12} {scores.ece:.4f}")
+    if result.sentiment is not None:
+        told = result.sentiment
+        console.print(
+            f"sentiment: weighted F1 {told.weighted_f1:.4f}, accuracy {told.accuracy:.4f}, ECE {told.ece:.4f}"
+        )
     console.print(f"ms an example: {result.ms_p50:.2f} (median), {result.ms_p95:.2f} (95 %)")

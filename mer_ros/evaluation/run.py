@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,10 +18,12 @@ from mer_ros.audio.listener import SpeechListener
 from mer_ros.corpora.faces import FACE_SIDE, Faces
 from mer_ros.corpora.sound import heard, read_sound
 from mer_ros.corpora.speech import Clips
-from mer_ros.corpora.text import Lines
-from mer_ros.emotion import ModalityEstimate
+from mer_ros.corpora.text import NO_SENTIMENT, Lines
+from mer_ros.emotion import EMOTIONS, SENTIMENTS, ModalityEstimate
 from mer_ros.errors import ModelError
+from mer_ros.evaluation.intervals import bootstrap
 from mer_ros.evaluation.scores import Scores, as_mapping, score
+from mer_ros.fusion.affect import sentiment_probabilities
 from mer_ros.inference import Model, ModelEntry
 from mer_ros.text.emotion import TextEmotion
 from mer_ros.utterance import SAMPLE_RATE, Box, FaceSample, SpeechState, Utterance, VisualWindow
@@ -35,6 +37,8 @@ _CONTEXT_SHAPE = (112, 150, 3)
 class Evaluation:
     """One model on one set of examples.
 
+    intervals: 95 % of the scores, see `bootstrap`; drawn by `cluster` (dialogue, speaker, image), of which there are
+    `clusters`. sentiment: of the model's own sentiment head, when it has one and the data tell sentiments.
     unavailable: for how many the adapter gave no estimate; they are scored as the model's training prior.
     ms_p50, ms_p95: of one example through the adapter, features and model, in milliseconds.
     """
@@ -43,38 +47,41 @@ class Evaluation:
     task: str
     provider: str
     scores: Scores
+    intervals: dict[str, tuple[float, float]]
+    cluster: str
+    clusters: int
+    sentiment: Scores | None
     unavailable: int
     ms_p50: float
     ms_p95: float
 
     def as_mapping(self) -> dict[str, Any]:
         """As JSON's own types."""
-        return {
-            "model": self.model,
-            "task": self.task,
-            "provider": self.provider,
-            **as_mapping(self.scores),
-            "unavailable": self.unavailable,
-            "ms_p50": self.ms_p50,
-            "ms_p95": self.ms_p95,
-        }
+        told = {"model": self.model, "task": self.task, "provider": self.provider, **as_mapping(self.scores)}
+        told["intervals"] = {name: list(ends) for name, ends in self.intervals.items()}
+        told |= {"intervals_by": self.cluster, "clusters": self.clusters}
+        if self.sentiment is not None:
+            told |= {"sentiment_weighted_f1": self.sentiment.weighted_f1, "sentiment": as_mapping(self.sentiment)}
+        return told | {"unavailable": self.unavailable, "ms_p50": self.ms_p50, "ms_p95": self.ms_p95}
 
 
 def evaluate_text(model: Model, lines: Lines) -> Evaluation:
     """Words alone, as a recogniser without confidence gives them."""
-    return _evaluate(model, lines.texts, lines.labels, TextEmotion(model).estimate)
+    return _evaluate(
+        model, lines.texts, lines.labels, TextEmotion(model).estimate, "dialogue", lines.dialogues, lines.sentiments
+    )
 
 
 def evaluate_speech(model: Model, clips: Clips) -> Evaluation:
     """Each clip as the live graph hears it. Raises InputError for one that cannot be read."""
     listener = SpeechListener()
     utterances = (_utterance(heard(read_sound(path), listener)) for path in clips.paths)
-    return _evaluate(model, utterances, clips.labels, AudioEmotion(model).estimate)
+    return _evaluate(model, utterances, clips.labels, AudioEmotion(model).estimate, "speaker", clips.speakers)
 
 
 def evaluate_face(model: Model, faces: Faces) -> Evaluation:
     """Each image as a window of one frame that the face fills, so that its context is all hidden: black."""
-    return _evaluate(model, map(_window, faces.images), faces.labels, FaceEmotion(model).estimate)
+    return _evaluate(model, map(_window, faces.images), faces.labels, FaceEmotion(model).estimate, "image", None)
 
 
 def held_out_speakers(entry: ModelEntry) -> tuple[str, ...]:
@@ -93,10 +100,18 @@ def held_out_speakers(entry: ModelEntry) -> tuple[str, ...]:
 
 
 def _evaluate(
-    model: Model, examples: Iterable[T], labels: NDArray[np.int64], estimate: Callable[[T], ModalityEstimate]
+    model: Model,
+    examples: Iterable[T],
+    labels: NDArray[np.int64],
+    estimate: Callable[[T], ModalityEstimate],
+    cluster: str,
+    clusters: Sequence[Hashable] | NDArray[np.int64] | None,
+    sentiments: NDArray[np.int64] | None = None,
 ) -> Evaluation:
     rows = np.tile(np.asarray(model.entry.prior, np.float64), (len(labels), 1))
     rows /= rows.sum(axis=1, keepdims=True)
+    felt = np.tile(sentiment_probabilities(rows[0]), (len(labels), 1))
+    tells_sentiment = False
     times = np.zeros(len(labels))
     unavailable = 0
     for i, example in enumerate(tqdm(examples, model.entry.name, len(labels), disable=None, leave=False)):
@@ -105,11 +120,28 @@ def _evaluate(
         times[i] = (time.perf_counter() - started) * 1e3
         if given.probabilities is None:
             unavailable += 1
-        else:
-            rows[i] = given.probabilities
+            continue
+        rows[i] = given.probabilities
+        if given.sentiment is not None:
+            felt[i], tells_sentiment = given.sentiment, True
+    known = np.zeros(len(labels), bool) if sentiments is None else sentiments != NO_SENTIMENT
+    names = range(len(labels)) if clusters is None else [str(name) for name in clusters]
     p50, p95 = np.percentile(times, (50, 95))
-    entry = model.entry
-    return Evaluation(entry.name, entry.task, model.provider, score(labels, rows), unavailable, float(p50), float(p95))
+    return Evaluation(
+        model.entry.name,
+        model.entry.task,
+        model.provider,
+        score(labels, rows),
+        bootstrap(labels, rows.argmax(axis=1), len(EMOTIONS), names),
+        cluster,
+        len(set(names)),
+        score(sentiments[known], felt[known], SENTIMENTS)
+        if tells_sentiment and sentiments is not None and known.any()
+        else None,
+        unavailable,
+        float(p50),
+        float(p95),
+    )
 
 
 def _utterance(samples: NDArray[np.int16]) -> Utterance:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mer_ros.emotion import EMOTIONS
 from mer_ros.errors import InputError
+from mer_ros.evaluation.intervals import scores_of, share
 
 ECE_BINS = 15
 
@@ -62,21 +63,16 @@ def score(labels: ArrayLike, probabilities: ArrayLike, names: Sequence[str] = EM
         raise InputError(f"labels must be whole numbers from 0 to {classes - 1}; got {truth.dtype}, {truth.max()}")
     if not np.isfinite(rows).all() or rows.min() < 0 or np.abs(rows.sum(axis=1) - 1).max() > 1e-3:
         raise InputError("probabilities must be 0 or more and sum to 1 in each row; scale them first")
+    guesses = rows.argmax(axis=1)
     confusion = np.zeros((classes, classes), np.int64)
-    np.add.at(confusion, (truth, rows.argmax(axis=1)), 1)
+    np.add.at(confusion, (truth, guesses), 1)
     right = np.diag(confusion).astype(np.float64)
     support, predicted = confusion.sum(axis=1), confusion.sum(axis=0)
-    precision = _share(right, predicted)
-    recall = _share(right, support)
-    f1 = _share(2 * right, support + predicted)
-    seen = support > 0
+    precision, recall, f1 = share(right, predicted), share(right, support), share(2 * right, support + predicted)
     return Scores(
         n=len(truth),
-        accuracy=float(right.sum() / len(truth)),
-        weighted_f1=float(f1 @ support / len(truth)),
-        macro_f1=float(f1[seen].mean()),
-        uar=float(recall[seen].mean()),
-        ece=calibration_error(rows.max(axis=1), rows.argmax(axis=1) == truth),
+        **{name: float(value) for name, value in scores_of(confusion).items()},
+        ece=calibration_error(rows.max(axis=1), guesses == truth),
         per_class={
             name: ClassScores(float(precision[i]), float(recall[i]), float(f1[i]), int(support[i]))
             for i, name in enumerate(names)
@@ -104,7 +100,3 @@ def as_mapping(scores: Scores) -> dict[str, Any]:
         "per_class": {name: vars(c) for name, c in scores.per_class.items()},
         "confusion": scores.confusion.tolist(),
     }
-
-
-def _share(part: NDArray[np.float64], whole: NDArray[np.integer]) -> NDArray[np.float64]:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

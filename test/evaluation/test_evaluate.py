@@ -5,17 +5,20 @@ import json
 import subprocess
 import sys
 import wave
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from model_files import add_model
 
+from mer_ros.corpora.text import NO_SENTIMENT, read_meld
+from mer_ros.emotion import SENTIMENTS
 from mer_ros.errors import InputError, ModelError
 from mer_ros.evaluation import cli
 from mer_ros.evaluation.cli import Target, add_evaluate_parser
-from mer_ros.evaluation.run import held_out_speakers
-from mer_ros.inference import load_manifest
+from mer_ros.evaluation.run import evaluate_text, held_out_speakers
+from mer_ros.inference import load_manifest, load_model
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -89,6 +92,28 @@ def test_text(mer, corpora):
     assert "weighted F1" in out
 
 
+def test_text_has_intervals_by_dialogue(mer, corpora):
+    path = corpora / "meld" / "dev_sent_emo.csv"
+    rows = [f"happy,{'joy' if i < 6 else 'anger'},positive,{i // 2},{i % 2}" for i in range(8)]
+    path.write_text("\n".join(["Utterance,Emotion,Sentiment,Dialogue_ID,Utterance_ID", *rows]) + "\n")
+    _, out = mer("text", "--data", path, "--json")
+    result = last_json(out)
+    assert (result["intervals_by"], result["clusters"]) == ("dialogue", 4)
+    assert result["intervals"]["accuracy"] == [0.25, 1.0]  # of three right dialogues and a wrong one
+    assert "95 % intervals: bootstrap by dialogue, 4 of them" in out
+    assert "sentiment" not in result  # the model has no such head
+
+
+def test_a_sentiment_head_has_its_own_score(corpora, models_dir):
+    lines = read_meld(corpora / "meld" / "dev_sent_emo.csv").rows(np.arange(3))
+    lines = replace(lines, sentiments=np.array([2, 0, NO_SENTIMENT]))
+    result = evaluate_text(load_model(models_dir, "text"), lines).as_mapping()
+    assert result["sentiment"]["n"] == 2  # those that are known
+    assert result["sentiment_weighted_f1"] == result["sentiment"]["weighted_f1"]
+    assert set(result["sentiment"]["per_class"]) == set(SENTIMENTS)
+    json.dumps(result)
+
+
 def test_face(mer, corpora):
     result = last_json(mer("face", "--data", corpora / "fer2013" / "validation.npz", "--json")[1])
     assert (result["n"], result["unavailable"]) == (3, 0)
@@ -97,7 +122,8 @@ def test_face(mer, corpora):
 
 def test_speech(mer, corpora):
     path = corpora / "speech.csv"
-    assert last_json(mer("speech", "--data", path, "--json")[1])["n"] == 4
+    result = last_json(mer("speech", "--data", path, "--json")[1])
+    assert (result["n"], result["intervals_by"], result["clusters"]) == (4, "speaker", 2)
     assert last_json(mer("speech", "--data", path, "--json", "--speakers", "made-2")[1])["n"] == 3
     assert last_json(mer("speech", "--data", path, "--json", "--corpus", "made")[1])["n"] == 4
     with pytest.raises(InputError, match="no speaker other-1"):
