@@ -21,11 +21,13 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "run": ("mer_ros.run", "add_run_parser", "start the graph of nodes on this machine"),
     "models": ("mer_ros.inference.cli", "add_models_parser", "list the models, check their files, show their cards"),
     "evaluate": ("mer_ros.evaluation.cli", "add_evaluate_parser", "measure the models on labelled data"),
+    "heard": ("mer_ros.heard.cli", "add_heard_parser", "speak and recognise lines, to test with what a robot hears"),
     "train": ("mer_ros.training.cli", "add_train_parser", "train a model from a corpus"),
     "export": ("mer_ros.training.cli", "add_export_parser", "turn a trained model into an ONNX file with its card"),
+    "card": ("mer_ros.training.cli", "add_card_parser", "measure exported models and write their cards"),
 }
 
-NEED_MODELS = ("models", "evaluate", "export")  # their parsers are told where the models lie
+NEED_MODELS = ("models", "evaluate", "export", "card")  # their parsers are told where the models lie
 
 EPILOG = """examples:
   mer demo                          a sample dialogue through the whole graph, with a live view
