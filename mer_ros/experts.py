@@ -17,6 +17,7 @@ from mer_ros.fusion.experts import DialogueModel, EarlyExpert, Expert, Experts
 from mer_ros.fusion.weights import FusionWeights, read_weights
 from mer_ros.inference import Model, load_model
 from mer_ros.inference.manifest import FUSION, load_manifest, read_checked
+from mer_ros.text.conversation import Said
 from mer_ros.text.emotion import TextEmotion
 from mer_ros.text.tokens import token_row
 from mer_ros.utterance import Transcript, Utterance, VisualWindow
@@ -106,8 +107,9 @@ def _audio(model: Model) -> Expert:
 def _text(model: Model) -> Expert:
     reader = TextEmotion(model)
 
-    def estimate(transcript: Transcript, context: tuple[DialogueTurn, ...]) -> ModalityEstimate:
-        return reader.estimate(transcript.text, transcript.confidence)
+    def estimate(transcript: Transcript, context: tuple[DialogueTurn, ...], person_id: str = "") -> ModalityEstimate:
+        past = [Said(turn.text, turn.person_id) for turn in context]
+        return reader.estimate(transcript.text, transcript.confidence, past, person_id)
 
     return _expert(model, estimate)
 

@@ -21,7 +21,8 @@ DialogueModel = Callable[[NDArray[np.floating], NDArray[np.float32], NDArray[np.
 class Expert:
     """One modality's model behind its features.
 
-    estimate: gives the estimate of one Utterance, VisualWindow, or Transcript with the turns before it.
+    estimate: gives the estimate of one Utterance, of one VisualWindow, or of a Transcript with the turns before it
+    and the id of who speaks (empty: unknown).
     prior: float [7], the class prior of its training data. reliability: 0..1, how well it does on held-out data.
     worth: from the quality of its input to the trust that it deserves, as fitted; None: reliability times quality.
     """

@@ -145,7 +145,9 @@ class EmotionFuser:
         utterance, words = item.utterance, item.transcript
         self._dialogue.begin_turn(utterance.start_ns)
         if words is not None:
-            item.parts[Modality.TEXT] = self._judge.ask(Modality.TEXT, words, self._dialogue.context())
+            item.parts[Modality.TEXT] = self._judge.ask(
+                Modality.TEXT, words, self._dialogue.context(), person_of(item.window)
+            )
         estimates = {m: item.parts.get(m) or ModalityEstimate(m, reason=self._why_not(m)) for m in Modality}
         self._lately.append(frozenset(self._expected - item.arrived))
         emotion = self._judge.decide(

@@ -73,7 +73,7 @@ class Interim:
             whole = replace(speech, state=SpeechState.ENDED, first_sample=0)
             estimates[Modality.AUDIO] = self._judge.ask(Modality.AUDIO, whole)
         if words:
-            estimates[Modality.TEXT] = self._judge.ask(Modality.TEXT, words, dialogue.context())
+            estimates[Modality.TEXT] = self._judge.ask(Modality.TEXT, words, dialogue.context(), person_of(window))
         emotion = self._judge.decide(
             estimates,
             dialogue,

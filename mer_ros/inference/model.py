@@ -42,6 +42,7 @@ class Model:
     """One exported model, ready to run.
 
     entry: what the manifest says of it. provider: the device it runs on: cpu, cuda or tensorrt.
+    metadata: texts that the file carries, by name.
     """
 
     def __init__(self, folder: Path, entry: ModelEntry, device: str = "auto") -> None:
@@ -49,6 +50,7 @@ class Model:
         content = read_checked(folder, entry)
         self._session = Session(content, f"model {entry.name} ({entry.file})", choose_providers(device))
         self.entry = entry
+        self.metadata = self._session.metadata
         used = self._session.providers
         self.provider = device_of(used[0])
         # A provider whose libraries are missing is left out without an error.

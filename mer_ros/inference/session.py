@@ -15,7 +15,10 @@ _ERRORS_ONLY = 3
 
 
 class Session:
-    """One opened model. providers: those in use, best first. inputs, outputs: ONNX Runtime's descriptions."""
+    """One opened model. providers: those in use, best first. inputs, outputs: ONNX Runtime's descriptions.
+
+    metadata: texts that the file carries, by name.
+    """
 
     def __init__(self, content: bytes, name: str, providers: Sequence[str] = (CPU,)) -> None:
         """Opens `content`, an ONNX or ORT file; `name` is what errors call it. Raises ModelError."""
@@ -31,6 +34,7 @@ class Session:
         self.providers: list[str] = self._session.get_providers()
         self.inputs: list[Any] = self._session.get_inputs()
         self.outputs: list[Any] = self._session.get_outputs()
+        self.metadata: dict[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
 
     def run(self, outputs: Sequence[str] | None, feed: Mapping[str, NDArray[Any]]) -> list[NDArray[Any]]:
         """Runs it on one batch; None asks for all outputs. Raises ModelError."""

@@ -5,54 +5,48 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
 from mer_ros.emotion import Modality, ModalityEstimate
-from mer_ros.errors import InputError, ModelError
+from mer_ros.errors import InputError
 from mer_ros.inference import Model
-from mer_ros.text.tokens import is_word, token_row
+from mer_ros.text.conversation import Said
+from mer_ros.text.readers import reader_of
 
 # A recogniser that gives no confidence is trusted about as much as its usual word accuracy.
 UNKNOWN_CONFIDENCE = 0.8
 
 
 class TextEmotion:
-    """Runs a text model on a transcript.
-
-    The model takes `tokens`, string [B, length]. A model with a second output `known`, bool [B, length], tells
-    which tokens it has a vector for; without it, every word of Latin letters or digits counts as known.
-    """
+    """Runs a text model on a transcript, and on what was said before it where the model reads conversations."""
 
     def __init__(self, model: Model) -> None:
-        """Raises ModelError when the model does not take tokens alone."""
-        spec = model.entry.inputs.get("tokens")
-        if set(model.entry.inputs) != {"tokens"} or spec is None or len(spec.shape) != 2 or spec.shape[1] is None:
-            raise ModelError(
-                f"model {model.entry.name} takes {', '.join(model.entry.inputs)}; a text model takes tokens alone"
-            )
+        """Raises ModelError when the model takes neither tokens nor a conversation (see `readers`)."""
         self.model = model
         self.counts: Counter[str] = Counter()
-        self._length: int = spec.shape[1]
+        self._reader = reader_of(model)
 
-    def estimate(self, text: str, confidence: float = math.nan) -> ModalityEstimate:
+    def estimate(
+        self, text: str, confidence: float = math.nan, past: Sequence[Said] = (), speaker: str = ""
+    ) -> ModalityEstimate:
         """The seven probabilities for a text; not available, with the reason, when there is no word to go by.
 
-        confidence: 0..1 of the recogniser, NaN when it gives none.
+        confidence: 0..1 of the recogniser, NaN when it gives none. past: the turns before this one, oldest first;
+        models of single lines leave them out. speaker: a name or an id, empty where nobody knows who speaks.
         quality = confidence * known / words * known / (known + 1), where `words` and `known` are counted among
-        the tokens that the model sees: one word alone says little, and unknown ones nothing.
+        what the model sees of the text: one word alone says little, and unknown ones nothing.
         Raises InputError for a confidence out of range and for a text that is no string.
         """
         if not (math.isnan(confidence) or 0 <= confidence <= 1):
             raise InputError(f"the confidence is {confidence}; use 0 to 1, or NaN when there is none")
         started = time.perf_counter()
-        row = token_row(text, self._length)
-        words = [is_word(token) for token in row]
-        if not any(words):
+        reading = self._reader.read(Said(text, speaker), past)
+        if not reading.known:
             return self._unavailable("no words")
-        outputs = self.model.run(tokens=row[None])
-        knows = outputs["known"][0] if "known" in outputs else [_is_latin(token) for token in row]
-        known = sum(1 for word, k in zip(words, knows, strict=True) if word and k)
+        outputs = self.model.run(**reading.inputs)
+        known = reading.known_by(outputs)
         if not known:
             return self._unavailable("no known words")
         trust = UNKNOWN_CONFIDENCE if math.isnan(confidence) else confidence
@@ -61,7 +55,7 @@ class TextEmotion:
             Modality.TEXT,
             probabilities=outputs["probabilities"][0].astype(np.float64),
             sentiment=None if sentiment is None else sentiment[0].astype(np.float64),
-            quality=trust * known / sum(words) * known / (known + 1),
+            quality=trust * known / len(reading.known) * known / (known + 1),
             model=self.model.entry.name,
             latency_ms=(time.perf_counter() - started) * 1e3,
         )
@@ -69,8 +63,3 @@ class TextEmotion:
     def _unavailable(self, reason: str) -> ModalityEstimate:
         self.counts[reason] += 1
         return ModalityEstimate(Modality.TEXT, reason=reason, model=self.model.entry.name)
-
-
-def _is_latin(token: str) -> bool:
-    """Whether a token is written in Latin letters (up to Latin Extended-B) or digits."""
-    return all(not character.isalpha() or ord(character) < 0x250 for character in token)

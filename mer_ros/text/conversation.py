@@ -1,0 +1,69 @@
+"""What was said so far, as the network reads it: the turns one after another, each piece marked with its turn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mer_ros.text.tokens import clean
+from mer_ros.text.word_pieces import WordPieces
+
+TURN_PIECES = 64  # of one turn, with the marks of its start and end; more is cut
+NOBODY = -1  # a speaker who is not known; a turn that is none (padding)
+
+
+@dataclass(frozen=True)
+class Said:
+    """One turn. speaker: a name, an id, or empty where it is not known."""
+
+    text: str
+    speaker: str = ""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Turns as a network reads them, all int64 [n], one value a piece.
+
+    pieces: numbers of the vocabulary. turns: the turn a piece is of, 0 the oldest. speakers: who said it, numbered
+    in the order of their first words, NOBODY where unknown.
+    """
+
+    pieces: NDArray[np.int64]
+    turns: NDArray[np.int64]
+    speakers: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.pieces)
+
+
+def turn_pieces(word_pieces: WordPieces, said: Said, longest: int = TURN_PIECES) -> list[int]:
+    """The numbers of "[CLS] speaker: text [SEP]", at most `longest`; the text is cleaned first."""
+    text = clean(said.text)
+    inside = word_pieces.pieces(f"{clean(said.speaker)}: {text}" if said.speaker else text)
+    return [word_pieces.start, *inside[: longest - 2], word_pieces.end]
+
+
+def read_turns(rows: Sequence[Sequence[int]], speakers: Sequence[str]) -> Conversation:
+    """A conversation of turns (see `turn_pieces`) and their speakers."""
+    known: dict[str, int] = {}
+    numbers = [known.setdefault(speaker, len(known)) if speaker else NOBODY for speaker in speakers]
+    lengths = [len(row) for row in rows]
+    return Conversation(
+        np.concatenate([np.asarray(row, np.int64) for row in rows]),
+        np.repeat(np.arange(len(rows)), lengths),
+        np.repeat(np.asarray(numbers, np.int64), lengths),
+    )
+
+
+def latest_turns(rows: Sequence[Sequence[int]], most_turns: int, most_pieces: int) -> int:
+    """How many of the last turns fit both limits; the last one always does."""
+    total, count = 0, 0
+    for row in reversed(rows):
+        total += len(row)
+        if count and (total > most_pieces or count == most_turns):
+            break
+        count += 1
+    return count
