@@ -1,10 +1,11 @@
 """Brings lifecycle nodes up in order, and up again when one comes back after a crash.
 
-It asks each node for its state, and for the next transition towards `active`; nothing else. A node that refuses a
-transition is tried again more and more seldom, and those after it are brought up meanwhile. Only what this manager
-has configured itself, and has not seen active since, is activated: a node that was deactivated by somebody else is
-left alone, also by a manager that has been started again. An unconfigured node is always brought up, as that is what
-a node is after a crash.
+It asks each node for its state, and for the next transition towards `active`; nothing else. An answer may be lost, as
+a server drops it that has not found the reader of its client in time: after some seconds without one the state is
+looked at, and tells how to go on. A node that refuses a transition is tried again more and more seldom, and those
+after it are brought up meanwhile. Only what this manager has configured itself, and has not seen active since, is
+activated: a node that was deactivated by somebody else is left alone, also by a manager that has been started again.
+An unconfigured node is always brought up, as that is what a node is after a crash.
 """
 
 from __future__ import annotations
@@ -91,11 +92,12 @@ class LifecycleManager(Node):
             if ward.asked_ticks > _ANSWER_TICKS:
                 given_up, ward.asked, ward.state = ward.asked, None, State.PRIMARY_STATE_UNKNOWN
                 given_up.cancel()  # calls back at once
+                self.health.counts["unanswered_requests"] += 1
             return
         if ward.wait > 0:
             ward.wait -= 1
             return
-        if not ward.get_state.service_is_ready():
+        if not (ward.get_state.service_is_ready() and ward.change_state.service_is_ready()):
             ward.state = State.PRIMARY_STATE_UNKNOWN
             return
         if ward.state == State.PRIMARY_STATE_UNCONFIGURED:

@@ -87,7 +87,7 @@ class WatcherNode(Node):
             name = status.name.rsplit("/", 1)[-1]
             self.conditions[name] = status.message
             if name == MANAGER:
-                counted = {"brought_up_again", "refused_transitions", "refused", "faults"}
+                counted = {"brought_up_again", "refused_transitions", "unanswered_requests", "refused", "faults"}
                 self.state.nodes = {item.key: item.value for item in status.values if item.key not in counted}
             if status.level == ERROR:
                 self.state.troubles[name] = status.message

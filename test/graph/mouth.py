@@ -16,7 +16,7 @@ from mer_ros.replay.sample import SampleDialogue
 from mer_ros.utterance import AudioChunk, Frame
 
 SENTENCE_NS = 6_000_000_000  # with the silence that ends it
-SPEED = 4.0
+SPEED = 2.0  # a second's lag of a busy machine is still within the queue of `audio`
 
 
 @cache
@@ -38,7 +38,7 @@ class Mouth:
         self.images = node.create_publisher(Image, "image_raw", qos.images("reliable"))
         self.sound = node.create_publisher(AudioChunkMsg, "audio", qos.audio())
 
-    def wait_for_listeners(self, timeout_s: float = 20.0) -> bool:
+    def wait_for_listeners(self, timeout_s: float = 60.0) -> bool:
         """Wait until both topics have a subscriber."""
         until = time.monotonic() + timeout_s
         while not (self.images.get_subscription_count() and self.sound.get_subscription_count()):

@@ -13,7 +13,7 @@ from sensor_msgs.msg import Image
 from mer_ros.nodes import qos
 from mer_ros.nodes.conversions.stamps import to_time
 
-pytestmark = [pytest.mark.graph, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.graph, pytest.mark.slow, pytest.mark.timeout(480)]
 ALL = ("fusion", "speech_to_text", "camera", "microphone")
 
 
@@ -36,8 +36,10 @@ def bad_sound():
     ]
 
 
-def test_rubbish_is_counted_and_speech_after_it_is_understood(start, ear):
-    processes = start()
+def test_rubbish_is_counted_and_speech_after_it_is_understood(start, ear, tmp_path):
+    file = tmp_path / "reliable.yaml"  # with best effort, an image may be lost before it is refused
+    file.write_text("/**/camera:\n  ros__parameters:\n    reliability: reliable\n")
+    processes = start(params_file=str(file))
     assert ear.wait_active(*ALL)
     mouth = Mouth(ear.node)
     assert mouth.wait_for_listeners()
@@ -45,7 +47,8 @@ def test_rubbish_is_counted_and_speech_after_it_is_understood(start, ear):
         kind: ear.node.create_publisher(kind, topic, qos.events())
         for kind, topic in ((Utterance, "utterance"), (Transcript, "transcript"), (VisualWindow, "visual_window"))
     }
-    assert ear.wait(lambda: all(p.get_subscription_count() > 1 for p in publishers.values()))
+    heard_by = {Utterance: 4, Transcript: 2, VisualWindow: 2}  # with the ear
+    assert ear.wait(lambda: all(publishers[kind].get_subscription_count() == n for kind, n in heard_by.items()))
     for message in bad_images():
         mouth.images.publish(message)
     for message in bad_sound():
@@ -88,10 +91,13 @@ def test_a_killed_node_costs_its_modality_and_comes_back(start, ear, victim):
     ear.diagnostics.pop(victim, None)
     assert ear.wait(lambda: processes.poll() and ear.value(victim, "state") == "active", 60)
     assert processes.restarts == {victim: 1}
-    assert mouth.wait_for_listeners()
-    mouth.say()
-    assert ear.wait(lambda: len(ear.heard["emotion"]) == 2), ear.diagnostics
-    assert ear.heard["emotion"][1].modalities[missing].available
+    # Nothing tells when the others have found the fresh node: what is said before is not understood by it.
+    for spoken in range(2, 6):
+        mouth.say()
+        assert ear.wait(lambda n=spoken: len(ear.heard["emotion"]) == n), ear.diagnostics
+        if ear.heard["emotion"][-1].modalities[missing].available:
+            break
+    assert ear.heard["emotion"][-1].modalities[missing].available
     assert processes.stop() == []
 
 

@@ -23,7 +23,7 @@ from mer_ros.speech.recogniser import SpeechOptions, make_recogniser
 from mer_ros.speech.transcriber import Transcriber
 from mer_ros.utterance import AudioChunk
 
-pytestmark = [pytest.mark.graph, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.graph, pytest.mark.slow, pytest.mark.timeout(360)]
 NODES = ("camera", "microphone", "speech_to_text", "fusion")
 MAY_BE_EMPTY = {"voice_id", "previous_emotion", "context", "shifted"}
 
@@ -36,7 +36,7 @@ def played(own_domain, tmp_path_factory) -> SimpleNamespace:
         until = time.monotonic() + 180
         while processes.poll() and time.monotonic() < until:
             time.sleep(0.1)
-        ear.wait(lambda: len(ear.heard["emotion"]) >= len(ear.ended()), 5)
+        ear.settle()
     ear.close()
     for log in sorted(logs.glob("*.log")):
         print(f"--- {log.name}\n{log.read_text(errors='replace')[-3000:]}")

@@ -22,11 +22,15 @@ AFTER = {
 
 
 class Played:
-    """A lifecycle node that answers at once, or not at all."""
+    """A lifecycle node that answers at once, or not at all.
+
+    silent: it hears nothing, or its answers are lost. lost: so many of its next answers are lost. asked: transitions.
+    """
 
     def __init__(self, state: int = UNCONFIGURED) -> None:
         self.state = state
         self.there, self.refuses, self.silent = True, False, False
+        self.lost = 0
         self.asked: list[int] = []
 
     def service_is_ready(self) -> bool:
@@ -41,7 +45,9 @@ class Played:
             if not self.refuses:
                 self.state = AFTER[request.transition.id]
             answer = ChangeState.Response(success=not self.refuses)
-        if not self.silent:
+        if self.lost:
+            self.lost -= 1
+        elif not self.silent:
             future.set_result(answer)
         return future
 
@@ -150,4 +156,45 @@ def test_a_node_that_hangs_is_given_up_without_a_fault_and_asked_again(nodes, ma
     assert manager._condition().values["second"] == "unknown"
     nodes["second"].silent = False
     tick(manager, 9)
+    assert states(nodes) == [ACTIVE] * 3
+
+
+CONFIGURE, ACTIVATE = Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("heard", [1, 2, 3, 4])
+def test_after_a_lost_answer_the_state_tells_how_to_go_on(nodes, make_manager, heard):
+    """A node is asked four times: state, configure, state, activate, and then watched; any answer may be lost."""
+    manager = make_manager()
+    second = nodes["second"]
+    answer, calls = second.call_async, []
+
+    def call(request) -> Future:
+        calls.append(request)
+        second.lost = int(len(calls) == heard)
+        return answer(request)
+
+    second.call_async = call
+    tick(manager, 9)
+    assert states(nodes) == [ACTIVE] * 3
+    assert second.asked == [CONFIGURE, ACTIVATE]  # what was done is not asked for twice
+    assert manager.health.counts["unanswered_requests"] == 1
+    assert manager.health.counts["refused_transitions"] == manager.health.counts["faults"] == 0
+    assert manager._condition().message == "all nodes are active"
+
+
+def test_a_node_whose_refusals_are_lost_is_asked_again_and_does_not_silence_those_after_it(nodes, make_manager):
+    nodes["second"].refuses, answer = True, nodes["second"].call_async
+
+    def call(request) -> Future:
+        nodes["second"].lost = int(isinstance(request, ChangeState.Request))
+        return answer(request)
+
+    nodes["second"].call_async = call
+    manager = make_manager()
+    tick(manager, lifecycle_manager._TURN_TICKS * 0.1 + 3)
+    assert states(nodes) == [ACTIVE, UNCONFIGURED, ACTIVE]
+    nodes["second"].refuses = False
+    tick(manager, 15)  # its consent is lost as well
     assert states(nodes) == [ACTIVE] * 3
