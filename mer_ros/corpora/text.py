@@ -53,13 +53,14 @@ class Lines:
         )
 
 
-def read_meld(path: Path) -> Lines:
+def read_meld(path: Path, words: str = "Utterance") -> Lines:
     """A file in MELD's layout, in the order spoken. Raises InputError.
 
-    `Utterance` and `Emotion` must be there; without `Sentiment`, `Dialogue_ID`, `Utterance_ID` or `Speaker` the
+    words: the column that holds what was said; `Heard` in files that `mer heard` has made. It and `Emotion` must be
+    there; without `Sentiment`, `Dialogue_ID`, `Utterance_ID` or `Speaker` the
     sentiment is unknown, each line its own dialogue, and the speaker empty.
     """
-    found = read_rows(path, ("Utterance", "Emotion"))
+    found = read_rows(path, (words, "Emotion"))
     columns = found[0].keys()
     for number, row in enumerate(found):
         row.setdefault("Dialogue_ID", str(number))
@@ -75,7 +76,7 @@ def read_meld(path: Path) -> Lines:
     if "Sentiment" in columns:
         sentiments = numbers_of(path, [row["Sentiment"] for row in found], SENTIMENTS)
     return Lines(
-        tuple(clean(row["Utterance"]) for row in found),
+        tuple(clean(row[words] or "") for row in found),
         np.eye(len(EMOTIONS), dtype=np.float32)[labels],
         sentiments,
         order[places, 0],
