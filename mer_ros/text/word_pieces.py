@@ -82,10 +82,12 @@ def _plain(text: str) -> str:
 
 def _spaced(character: str) -> str:
     code = ord(character)
-    if character.isspace():
+    if character in "\t\n\r":
         return " "
     if code == 0xFFFD or unicodedata.category(character) in _LEFT_OUT:
         return ""
+    if character.isspace():
+        return " "
     return f" {character} " if any(low <= code <= high for low, high in _IDEOGRAPHS) else character
 
 
