@@ -40,7 +40,7 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
-        *((f"share/{NAME}/{folder}", shipped(folder)) for folder in ("launch", "config", "models")),
+        *((f"share/{NAME}/{folder}", shipped(folder)) for folder in ("launch", "config", "models", "models/pictures")),
     ],
     python_requires=">=3.10,<3.14",
     install_requires=requirements("run"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,16 @@ from rich.console import Console
 from rich.table import Table
 
 from mer_ros.corpora.faces import read_faces
-from mer_ros.corpora.speech import read_clips
-from mer_ros.corpora.text import read_meld
 from mer_ros.emotion import EMOTIONS
 from mer_ros.evaluation.intervals import INTERVALS
 from mer_ros.evaluation.run import (
     Evaluation,
     data_file,
-    evaluate_face,
-    evaluate_speech,
-    evaluate_text,
+    evaluate,
     held_out_speakers,
+    measured_on,
 )
-from mer_ros.inference import Model, load_model
+from mer_ros.inference import load_model
 from mer_ros.inference.manifest import choose_entry, load_manifest
 from mer_ros.inference.providers import DEVICES
 
@@ -75,15 +72,23 @@ def add_evaluate_parser(subparsers: Any, default_models: Path) -> None:
         if task == "speech":
             sub.add_argument("--speakers", default="", help="only these, such as ravdess-15,ravdess-16")
             sub.add_argument("--corpus", default="", help="only this one, such as ravdess")
+        if task == "face":
+            sub.add_argument("--robust", action="store_true", help="also small, blurred, dark, tilted, hidden faces")
 
 
 def _one(args: argparse.Namespace) -> int:
     model = load_model(args.models, args.task, args.model, args.device)
     speakers = [s for s in args.speakers.split(",") if s] if args.task == "speech" else []
-    result = _run(model, args.data, speakers, getattr(args, "corpus", ""))
+    result = evaluate(model, args.data, speakers, getattr(args, "corpus", ""))
     _print(result)
+    told = result.as_mapping()
+    if getattr(args, "robust", False):
+        from mer_ros.evaluation.degrade import robustness
+
+        told["robust"] = robustness(model, read_faces(args.data))
+        _print_robust(told["robust"])
     if args.json:
-        print(json.dumps(result.as_mapping()))
+        print(json.dumps(told))
     return 0
 
 
@@ -98,7 +103,7 @@ def _all(args: argparse.Namespace) -> int:
         for entry in sorted((e for e in entries if e.task == task), key=lambda e: not e.default):
             model = load_model(args.models, task, entry.name, args.device)
             speakers = held_out_speakers(entry) if task == "speech" else ()
-            result = results[entry.name] = _run(model, data_file(args.data, task), speakers)
+            result = results[entry.name] = evaluate(model, data_file(args.data, task), speakers)
             reached = getattr(result.scores, target.score)
             met &= reached >= target.least or not entry.default
             table.add_row(
@@ -110,7 +115,7 @@ def _all(args: argparse.Namespace) -> int:
                 "met" if reached >= target.least else "MISSED",
                 f"{result.ms_p50:.1f}",
             )
-            measured.setdefault(_measured_on(task, speakers), []).append(entry.name)
+            measured.setdefault(measured_on(task, speakers), []).append(entry.name)
     table.columns[0].no_wrap, table.columns[0].min_width = True, 2 + max(map(len, results))
     console = Console(markup=False, highlight=False)
     console.print(table)
@@ -124,22 +129,12 @@ def _all(args: argparse.Namespace) -> int:
     return 0 if met else BELOW_TARGET
 
 
-def _measured_on(task: str, speakers: Sequence[str]) -> str:
-    """What `evaluate_text` and its like are fed with by `all`: not always what the training was scored on."""
-    return {
-        "text": "lines of meld/dev_sent_emo.csv, one by one, as a recogniser without confidence gives them",
-        "speech": f"clips of speech.csv by {', '.join(speakers)}, as the live graph hears them",
-        "face": "fer2013/validation.npz, each face alone: its context is all black, no scene is seen",
-    }[task]
-
-
-def _run(model: Model, data: Path, speakers: Any = (), corpus: str = "") -> Evaluation:
-    runs: dict[str, Callable[[], Evaluation]] = {
-        "text": lambda: evaluate_text(model, read_meld(data)),
-        "speech": lambda: evaluate_speech(model, read_clips(data, speakers, corpus)),
-        "face": lambda: evaluate_face(model, read_faces(data)),
-    }
-    return runs[model.entry.task]()
+def _print_robust(found: Mapping[str, Mapping[str, float]]) -> None:
+    table = Table("changed", "how", "accuracy", box=None, pad_edge=False)
+    for kind, settings in found.items():
+        for setting, accuracy in settings.items():
+            table.add_row(kind, setting, f"{accuracy:.3f}")
+    Console(markup=False, highlight=False).print(table)
 
 
 def _print(result: Evaluation) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,21 +15,23 @@ from tqdm import tqdm
 
 from mer_ros.audio.emotion import AudioEmotion
 from mer_ros.audio.listener import SpeechListener
-from mer_ros.corpora.faces import FACE_SIDE, Faces
+from mer_ros.corpora.faces import FACE_SIDE, Faces, read_faces
 from mer_ros.corpora.sound import heard, read_sound
-from mer_ros.corpora.speech import Clips
-from mer_ros.corpora.text import NO_SENTIMENT, Lines
+from mer_ros.corpora.speech import Clips, read_clips
+from mer_ros.corpora.text import NO_SENTIMENT, Lines, read_meld
 from mer_ros.emotion import EMOTIONS, SENTIMENTS, ModalityEstimate
 from mer_ros.errors import ModelError
 from mer_ros.evaluation.intervals import bootstrap
 from mer_ros.evaluation.scores import Scores, as_mapping, score
 from mer_ros.fusion.affect import sentiment_probabilities
 from mer_ros.inference import Model, ModelEntry
+from mer_ros.text.conversation import Said
 from mer_ros.text.emotion import TextEmotion
 from mer_ros.utterance import SAMPLE_RATE, Box, FaceSample, SpeechState, Utterance, VisualWindow
 from mer_ros.vision.emotion import FaceEmotion
 
 T = TypeVar("T")
+MOST_PAST = 16  # turns; no model looks farther back
 _CONTEXT_SHAPE = (112, 150, 3)
 
 
@@ -66,10 +68,16 @@ class Evaluation:
 
 
 def evaluate_text(model: Model, lines: Lines) -> Evaluation:
-    """Words alone, as a recogniser without confidence gives them."""
-    return _evaluate(
-        model, lines.texts, lines.labels, TextEmotion(model).estimate, "dialogue", lines.dialogues, lines.sentiments
-    )
+    """Each line after those before it in its dialogue, as a recogniser without confidence gives them."""
+    text = TextEmotion(model)
+
+    def estimate(i: int) -> ModalityEstimate:
+        first = max(0, i - MOST_PAST)
+        past = [Said(lines.texts[j], lines.speakers[j]) for j in range(first, i) if lines.dialogues[j] == dialogues[i]]
+        return text.estimate(lines.texts[i], past=past, speaker=lines.speakers[i])
+
+    dialogues = lines.dialogues
+    return _evaluate(model, range(len(lines)), lines.labels, estimate, "dialogue", dialogues, lines.sentiments)
 
 
 def evaluate_speech(model: Model, clips: Clips) -> Evaluation:
@@ -82,6 +90,28 @@ def evaluate_speech(model: Model, clips: Clips) -> Evaluation:
 def evaluate_face(model: Model, faces: Faces) -> Evaluation:
     """Each image as a window of one frame that the face fills, so that its context is all hidden: black."""
     return _evaluate(model, map(_window, faces.images), faces.labels, FaceEmotion(model).estimate, "image", None)
+
+
+def evaluate(model: Model, data: Path, speakers: Collection[str] = (), corpus: str = "") -> Evaluation:
+    """A text, speech or face model on the file of its task, see `data_file`. Raises InputError.
+
+    speakers, corpus: of the clips of a speech model, keep only these.
+    """
+    runs: dict[str, Callable[[], Evaluation]] = {
+        "text": lambda: evaluate_text(model, read_meld(data)),
+        "speech": lambda: evaluate_speech(model, read_clips(data, speakers, corpus)),
+        "face": lambda: evaluate_face(model, read_faces(data)),
+    }
+    return runs[model.entry.task]()
+
+
+def measured_on(task: str, speakers: Collection[str] = ()) -> str:
+    """What `evaluate` is fed with by `data_file`: not always what the training was scored on."""
+    return {
+        "text": "lines of meld/dev_sent_emo.csv, each after those said before it, given without confidence",
+        "speech": f"clips of speech.csv by {', '.join(speakers)}, as the live graph hears them",
+        "face": "fer2013/validation.npz, each face alone: its context is all black, no scene is seen",
+    }[task]
 
 
 def held_out_speakers(entry: ModelEntry) -> tuple[str, ...]:

@@ -79,6 +79,26 @@ def add_export_parser(subparsers: Any, default_models: Path) -> None:
     parser.set_defaults(handler=export_model)
 
 
+def add_card_parser(subparsers: Any, default_models: Path) -> None:
+    """Add `mer card`."""
+    parser = subparsers.add_parser(
+        "card",
+        help="measure exported models and write their cards",
+        description="Measure text, speech and face models on the validation data inside of DIR as `mer evaluate` does, "
+        "and write what it gives into the manifest, the cards with their pictures, and the table of models "
+        "(README.md). Without --data nothing is measured: the cards are written anew from what is recorded.",
+        epilog="examples:\n  mer card text-glove-lstm --data corpora\n  mer card",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME", help="of a model (default: all)")
+    parser.add_argument("--data", type=Path, metavar="DIR", help="folder with meld/, fer2013/ and speech.csv")
+    parser.add_argument("--speakers", default="", help="of a speech model: those held out (default: as recorded)")
+    parser.add_argument(
+        "--models", type=Path, default=default_models, metavar="DIR", help="folder of models (default: %(default)s)"
+    )
+    parser.set_defaults(handler=write_cards)
+
+
 def train(arguments: argparse.Namespace) -> int:
     """Run `mer train`."""
     _check(arguments)
@@ -146,6 +166,26 @@ def export_model(arguments: argparse.Namespace) -> int:
     default = True if arguments.default else None
     entry = export(arguments.name, trained, GRAPHS[trained.task], arguments.models, default=default)
     print(f"{arguments.models / entry.file}: {entry.task}, sha256 {entry.sha256[:12]}, card {entry.name}.md")
+    return 0
+
+
+def write_cards(arguments: argparse.Namespace) -> int:
+    """Run `mer card`."""
+    _needs("matplotlib")
+    from mer_ros.inference.manifest import load_manifest
+    from mer_ros.training.measure import is_measurable, measure, write_card, write_table
+
+    entries = {entry.name: entry for entry in load_manifest(arguments.models)}
+    if unknown := sorted(set(arguments.names) - set(entries)):
+        raise OptionError(f"there is no model {unknown[0]} in {arguments.models}; there is: {', '.join(entries)}.")
+    for name in arguments.names or entries:
+        entry = entries[name]
+        if arguments.data is not None and is_measurable(entry):
+            speakers = tuple(s for s in arguments.speakers.split(",") if s)
+            entry = measure(arguments.models, entry, arguments.data, speakers)
+        write_card(arguments.models, entry)
+        print(arguments.models / f"{name}.md")
+    write_table(arguments.models)
     return 0
 
 

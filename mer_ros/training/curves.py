@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+
+from mer_ros.training.pictures import new_figure, save_png
 
 HISTORY_FILE, CURVES_FILE = "history.json", "curves.png"
 MOST_PHASES = 6  # that fit side by side
@@ -21,14 +22,10 @@ def read_histories(run: Path) -> dict[str, list[dict[str, float]]]:
 
 def draw_curves(path: Path, histories: Mapping[str, History]) -> None:
     """Write a PNG: a column a phase, the loss above and the score, where there is one, below it."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     phases = [(name, rows) for name, rows in histories.items() if rows][-MOST_PHASES:]
     if not phases:
         return
-    figure = Figure(figsize=(1.0 + 2.6 * len(phases), 3.6), dpi=80, layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = new_figure(1.0 + 2.6 * len(phases), 3.6)
     axes = figure.subplots(2, len(phases), squeeze=False, sharex="col")
     for column, (name, rows) in enumerate(phases):
         for axis, key, colour in zip(axes[:, column], ("loss", "score"), ("tab:blue", "tab:orange"), strict=True):
@@ -45,18 +42,3 @@ def draw_curves(path: Path, histories: Mapping[str, History]) -> None:
         axes[1, column].set_xlabel("epoch")
         axes[1, column].xaxis.get_major_locator().set_params(integer=True)
     save_png(figure, path)
-
-
-def save_png(figure: Any, path: Path) -> None:
-    """Write a figure whole or not at all, in few colours and without date or versions, so that it is small."""
-    import io
-
-    from PIL import Image
-
-    raw = io.BytesIO()
-    figure.savefig(raw, format="png", metadata={"Software": None})
-    picture = Image.open(raw).convert("RGB").quantize(64)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    picture.save(part, format="PNG", optimize=True)
-    part.replace(path)

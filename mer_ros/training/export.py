@@ -17,8 +17,9 @@ from mer_ros.errors import ModelError
 from mer_ros.inference import ModelEntry, TensorSpec
 from mer_ros.inference.manifest import FILE_NAME, load_manifest
 from mer_ros.inference.writer import add_entry, file_sha256
-from mer_ros.training.card import card_text
 from mer_ros.training.glove import UNKNOWN
+from mer_ros.training.measure import write_card, write_table
+from mer_ros.training.record import Record, write_record
 from mer_ros.training.trained import Trained
 
 OPSET = 17
@@ -33,7 +34,8 @@ class Graph:
     inputs: an example of each, by name, a batch of two or more. outputs: the names. words: when given, the input
     `ids` becomes `tokens`, strings that are looked up inside of the graph.
     finish: done to the file in place once it is written, for instance its quantisation. tolerance: the largest
-    difference in probability between torch's answers and those of the finished file.
+    difference in probability between torch's answers and those of the finished file. free_length: whether the
+    inputs' second axis may have any length.
     """
 
     module: nn.Module
@@ -42,6 +44,7 @@ class Graph:
     words: tuple[str, ...] = ()
     finish: Callable[[Path], None] | None = None
     tolerance: float = TOLERANCE
+    free_length: bool = False
 
 
 class Head(nn.Module):
@@ -68,7 +71,7 @@ def export(
     default: bool | None = None,
     file: str = "",
 ) -> ModelEntry:
-    """Write `models`/NAME.onnx, its card NAME.md, and its entry in the manifest.
+    """Write `models`/NAME.onnx, its entry in the manifest, its record, card and pictures, and the table of models.
 
     default: whether it becomes its task's default; None: only when the task has none (or it was it before).
     Raises ModelError when ONNX Runtime's answers differ from torch's by more than TOLERANCE.
@@ -96,7 +99,7 @@ def export(
         file=path.name,
         sha256=file_sha256(path),
         task=trained.task,
-        inputs={n: _spec(t) for n, t in _public_inputs(graph).items()},
+        inputs={n: _spec(t, graph.free_length) for n, t in _public_inputs(graph).items()},
         outputs=_output_specs(graph),
         prior=tuple(float(p) for p in report.prior),
         reliability=float(report.reliability),
@@ -106,8 +109,18 @@ def export(
         command=report.command,
         default=default,
     )
+    record = Record(
+        report.about,
+        tuple(report.limits),
+        report.metrics["split"],
+        parameters_of(path),
+        difference,
+        report.history,
+    )
+    write_record(models, name, record)
     add_entry(models, entry)
-    (models / f"{name}.md").write_text(card_text(entry, report, path.stat().st_size), encoding="utf-8")
+    write_card(models, entry)
+    write_table(models)
     return entry
 
 
@@ -124,7 +137,7 @@ def write_onnx(graph: Graph, path: Path) -> None:
             str(path),
             input_names=list(graph.inputs),
             output_names=list(graph.outputs),
-            dynamic_axes={n: {0: "batch"} for n in (*graph.inputs, *graph.outputs)},
+            dynamic_axes=_free_axes(graph),
             opset_version=OPSET,
             dynamo=False,
         )
@@ -134,15 +147,20 @@ def write_onnx(graph: Graph, path: Path) -> None:
         graph.finish(path)
 
 
+def _free_axes(graph: Graph) -> dict[str, dict[int, str]]:
+    length = {1: "length"} if graph.free_length else {}
+    return {n: {0: "batch"} | length for n in graph.inputs} | {n: {0: "batch"} for n in graph.outputs}
+
+
 def _look_up_inside(path: Path, words: tuple[str, ...]) -> None:
-    """Put ai.onnx.ml's LabelEncoder in front: `tokens` string [B, T] to `ids` int64 [B, T]."""
+    """Put ai.onnx.ml's LabelEncoder in front: `tokens` string [B, ...] to `ids` int64 [B, ...]."""
     import onnx
     from onnx import helper
 
     model = onnx.load(str(path))
     ids = next(i for i in model.graph.input if i.name == "ids")
-    length = ids.type.tensor_type.shape.dim[1].dim_value
-    tokens = helper.make_tensor_value_info("tokens", onnx.TensorProto.STRING, ["batch", length])
+    shape = [dim.dim_value for dim in ids.type.tensor_type.shape.dim][1:]
+    tokens = helper.make_tensor_value_info("tokens", onnx.TensorProto.STRING, ["batch", *shape])
     node = helper.make_node(
         "LabelEncoder",
         ["tokens"],
@@ -176,6 +194,15 @@ def disagreement(graph: Graph, path: Path) -> float:
     return max(float(np.abs(f.astype(float) - w.numpy()).max()) for f, w in zip(found, wanted, strict=True))
 
 
+def parameters_of(path: Path) -> int:
+    """How many numbers an ONNX file holds in its tensors, single ones and shapes left out."""
+    import onnx
+
+    tensors = onnx.load(str(path)).graph.initializer
+    kinds = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
+    return sum(int(np.prod(t.dims)) for t in tensors if t.data_type in kinds and len(t.dims))
+
+
 def _public_inputs(graph: Graph) -> dict[str, torch.Tensor | NDArray[np.object_]]:
     """The examples by the names and types that the runtime sees."""
     if not graph.words:
@@ -188,9 +215,9 @@ def _feed(value: torch.Tensor | NDArray[np.object_]) -> NDArray[Any]:
     return value.numpy() if isinstance(value, torch.Tensor) else value
 
 
-def _spec(value: torch.Tensor | NDArray[np.object_]) -> TensorSpec:
+def _spec(value: torch.Tensor | NDArray[np.object_], free_length: bool = False) -> TensorSpec:
     dtype = _TYPES[value.dtype] if isinstance(value, torch.Tensor) else "string"
-    return TensorSpec(dtype, (None, *value.shape[1:]))
+    return TensorSpec(dtype, (None, *((None,) if free_length else ()), *value.shape[1 + free_length :]))
 
 
 def _output_specs(graph: Graph) -> dict[str, TensorSpec]:

@@ -132,7 +132,7 @@ def fit(
         schedule.load_state_dict(saved["schedule"])
         state = saved["state"]
     bfloat16 = use_bfloat16(options.bfloat16)
-    drawn = time.perf_counter()
+    drawn, done = time.perf_counter(), state["epoch"] == options.epochs
     for epoch in range(state["epoch"], options.epochs):
         started = time.perf_counter()
         generator = seed_everything(options.seed * 100_003 + epoch)
@@ -179,7 +179,7 @@ def fit(
     best = options.keep == "best" and state["best"] is not None
     network.load_state_dict(state["best"] if best else averaged.state_dict())
     network.eval()
-    if run is not None:
+    if run is not None and not (done and (run / HISTORY_FILE).is_file()):
         _write_history(run, state["history"])
     return list(state["history"])
 

@@ -1,0 +1,90 @@
+"""`mer card`: measures committed models on their validation data, and writes what the cards say from that alone."""
+
+from __future__ import annotations
+
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import onnxruntime
+
+from mer_ros.emotion import EMOTIONS
+from mer_ros.evaluation.run import data_file, evaluate, held_out_speakers, measured_on
+from mer_ros.inference import ModelEntry, load_model
+from mer_ros.inference.manifest import load_manifest
+from mer_ros.inference.writer import add_entry
+from mer_ros.training.card import (
+    HEADLINES,
+    TABLE_FILE,
+    card_text,
+    confusion_picture,
+    curves_picture,
+    summary,
+    table_text,
+)
+from mer_ros.training.curves import draw_curves
+from mer_ros.training.pictures import draw_confusion
+from mer_ros.training.record import Record, read_record, rounded, write_record
+
+
+def measure(folder: Path, entry: ModelEntry, data: Path, speakers: Sequence[str] = ()) -> ModelEntry:
+    """Measure a text, speech or face model on the corpora in `data`; its record and its manifest entry tell it.
+
+    speakers: whose clips a speech model is measured on; those that its entry names when none are given. What the
+    training measured besides stays in the entry. Raises InputError for data that are not there.
+    """
+    speakers = tuple(speakers or held_out_speakers(entry)) if entry.task == "speech" else ()
+    model = load_model(folder, entry.task, entry.name, "cpu")
+    found = evaluate(model, data_file(data, entry.task), speakers)
+    measured = {
+        "on": measured_on(entry.task, speakers),
+        "sha256": entry.sha256,
+        "machine": machine(),
+        **({"speakers": list(speakers)} if speakers else {}),
+        **found.as_mapping(),
+    }
+    for fleeting in ("model", "task", "provider"):
+        del measured[fleeting]
+    measured = rounded(measured)
+    write_record(folder, entry.name, replace(read_record(folder, entry.name), measured=measured))
+    told = summary(entry.task, measured)
+    kept = {name: value for name, value in entry.metrics.items() if name not in told}
+    entry = replace(entry, metrics={**told, **kept})
+    add_entry(folder, entry)
+    return entry
+
+
+def write_card(folder: Path, entry: ModelEntry) -> None:
+    """The card and the pictures of a model, from its entry and its record."""
+    record = read_record(folder, entry.name)
+    text = card_text(entry, record, (folder / entry.file).stat().st_size)
+    (folder / f"{entry.name}.md").write_text(text, encoding="utf-8")
+    draw_pictures(folder, entry, record)
+
+
+def draw_pictures(folder: Path, entry: ModelEntry, record: Record) -> None:
+    """Confusion matrix and learning curves, where there are any."""
+    draw_curves(folder / curves_picture(entry.name), record.history)
+    if record.measured is not None:
+        title = f"{entry.name}, n = {record.measured['n']:,}"
+        draw_confusion(folder / confusion_picture(entry.name), EMOTIONS, record.measured["confusion"], title)
+
+
+def write_table(folder: Path) -> None:
+    """`README.md` of a folder of models."""
+    (folder / TABLE_FILE).write_text(table_text(folder, load_manifest(folder)), encoding="utf-8")
+
+
+def is_measurable(entry: ModelEntry) -> bool:
+    """Whether `mer evaluate` knows its task."""
+    return entry.task in HEADLINES
+
+
+def machine() -> str:
+    """The machine that latencies were measured on, in general words."""
+    return (
+        f"one thread on a {os.cpu_count()}-core {platform.machine().replace('_', '-')} machine, Python "
+        f"{platform.python_version().rpartition('.')[0]}, ONNX Runtime {onnxruntime.__version__}"
+    )

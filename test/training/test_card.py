@@ -1,0 +1,151 @@
+"""Cards, pictures and the table say what was measured, and nothing else."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("matplotlib", reason="matplotlib draws the pictures of the cards")
+
+from model_files import add_model
+from PIL import Image
+
+from mer_ros.cli import main
+from mer_ros.errors import ModelError
+from mer_ros.inference import load_manifest
+from mer_ros.training.card import HEADLINES, TABLE_FILE, card_text, confusion_picture, summary, table_text
+from mer_ros.training.card import curves_picture as curves
+from mer_ros.training.record import Record, read_record, rounded, write_record
+
+RECORD = Record("A model of the tests.", ("It knows nothing.",), "made-up lines", 12, 1e-7)
+HISTORY = {"fit": [{"epoch": e + 1.0, "loss": 2.0 / (e + 1), "score": e / 4} for e in range(4)]}
+
+
+def test_the_shipped_cards_are_those_of_the_records(models_dir):
+    for entry in load_manifest(models_dir):
+        record = read_record(models_dir, entry.name)
+        size = (models_dir / entry.file).stat().st_size
+        card = (models_dir / f"{entry.name}.md").read_text(encoding="utf-8")
+        assert card == card_text(entry, record, size), f"run `mer card {entry.name}`"
+        if entry.task in HEADLINES:
+            measured = record.measured
+            assert measured is not None, f"run `mer card {entry.name} --data DIR`"
+            assert measured["sha256"] == entry.sha256, f"{entry.name} was measured before it was exported again"
+            told = summary(entry.task, measured)
+            assert {name: entry.metrics.get(name) for name in told} == told
+            assert f"| {measured[HEADLINES[entry.task]]:.3f} |" in card
+        for picture in [curves(entry.name)] * bool(record.history) + [confusion_picture(entry.name)] * bool(
+            record.measured
+        ):
+            assert f"]({picture})" in card
+            assert (models_dir / picture).stat().st_size < 60_000
+            with Image.open(models_dir / picture) as image:
+                assert image.format == "PNG"
+
+
+def test_the_shipped_table_is_that_of_the_manifest(models_dir):
+    assert (models_dir / TABLE_FILE).read_text(encoding="utf-8") == table_text(models_dir, load_manifest(models_dir)), (
+        "run `mer card`"
+    )
+
+
+@pytest.fixture
+def corpora(tmp_path):
+    data = tmp_path / "data"
+    (data / "meld").mkdir(parents=True)
+    (data / "meld" / "dev_sent_emo.csv").write_text(
+        "Utterance,Emotion\nso happy,joy\nsad,sadness\nangry!,anger\n...,neutral\nhappy,anger\n"
+    )
+    return data
+
+
+@pytest.fixture
+def models(tmp_path):
+    folder = tmp_path / "models"
+    folder.mkdir()
+    add_model(folder, "text", metrics={"split": "told by the training", "n": 9, "accuracy": 0.99, "folds_uar": 0.25})
+    write_record(folder, "tiny-text", replace(RECORD, history=HISTORY))
+    return folder
+
+
+def test_measuring_fills_the_manifest_the_card_and_the_table(models, corpora, capsys):
+    assert main(["card", "tiny-text", "--data", str(corpora), "--models", str(models)]) == 0
+    assert capsys.readouterr().out.strip() == str(models / "tiny-text.md")
+    (entry,) = load_manifest(models)
+    assert list(entry.metrics)[:3] == ["split", "n", "weighted_f1"]  # the score that it is judged by comes first
+    assert (entry.metrics["n"], entry.metrics["accuracy"], entry.metrics["folds_uar"]) == (5, 0.6, 0.25)
+    assert entry.metrics["split"].startswith("lines of meld/dev_sent_emo.csv")
+    csv = corpora / "meld" / "dev_sent_emo.csv"
+    assert main(["evaluate", "text", "--data", str(csv), "--models", str(models), "--json"]) == 0
+    printed = rounded(json.loads(capsys.readouterr().out.splitlines()[-1]))
+    measured = read_record(models, "tiny-text").measured
+    timeless = {k: v for k, v in printed.items() if k not in ("model", "task", "provider", "ms_p50", "ms_p95")}
+    assert {k: measured[k] for k in timeless} == timeless
+    card = (models / "tiny-text.md").read_text()
+    low, high = measured["intervals"]["accuracy"]
+    for part in (
+        "A model of the tests.",
+        f"| accuracy | 0.600 | {low:.3f} to {high:.3f} |",
+        "| joy | 0.500 | 1.000 | 0.667 | 1 |",
+        "| folds uar | 0.250 |",
+        "Held out in its training: made-up lines.",
+        "12 parameters",
+        "It knows nothing.",
+        entry.command,
+    ):
+        assert part in card
+    assert "0.99" not in card  # what the training said of the same score
+    table = (models / TABLE_FILE).read_text()
+    assert "| [tiny-text](tiny-text.md) * | text | 0.600 |" in table
+    for picture in (confusion_picture("tiny-text"), curves("tiny-text")):
+        with Image.open(models / picture) as image:
+            assert len(np.unique(np.asarray(image.convert("L")))) > 4
+
+
+def test_cards_are_written_anew_without_data(models, corpora):
+    assert main(["card", "--data", str(corpora), "--models", str(models)]) == 0
+    card = (models / "tiny-text.md").read_text()
+    (models / "tiny-text.md").unlink()
+    shutil.rmtree(models / "pictures")
+    shutil.rmtree(corpora)
+    assert main(["card", "--models", str(models)]) == 0
+    assert (models / "tiny-text.md").read_text() == card
+    assert (models / confusion_picture("tiny-text")).is_file()
+
+
+def test_what_was_not_measured_says_what_the_training_said(models):
+    assert main(["card", "--models", str(models)]) == 0
+    card = (models / "tiny-text.md").read_text()
+    assert "Measured in its training (n = 9):" in card
+    assert "| accuracy | 0.990 |" in card
+    assert not (models / confusion_picture("tiny-text")).exists()
+    assert "accuracy 0.990 | 9 | told by the training" in (models / TABLE_FILE).read_text()
+
+
+def test_tables_inside_of_the_metrics_are_told_line_by_line(models):
+    (entry,) = load_manifest(models)
+    metrics = {**entry.metrics, "accuracy_by_size": {"48": 0.5, "16": 0.25}, "speakers": ["a", "b"]}
+    text = card_text(replace(entry, metrics=metrics), RECORD, 20)
+    assert "| accuracy by size: 48 | 0.500 |\n| accuracy by size: 16 | 0.250 |\n| speakers | a, b |" in text
+
+
+def test_an_unknown_model_and_a_lost_record_are_named(models, capsys):
+    assert main(["card", "other", "--models", str(models)]) == 2
+    assert "there is: tiny-text" in capsys.readouterr().err
+    (models / "tiny-text.json").write_text("{}")
+    with pytest.raises(ModelError, match="export tiny-text again"):
+        read_record(models, "tiny-text")
+
+
+def test_records_are_read_as_written(tmp_path):
+    record = replace(RECORD, history=HISTORY, measured={"n": 3, "confusion": [[1, 2]], "uar": 0.25})
+    write_record(tmp_path, "a", record)
+    assert read_record(tmp_path, "a") == rounded_record(record)
+
+
+def rounded_record(record):
+    return replace(record, history=rounded(record.history), measured=rounded(record.measured))
