@@ -22,10 +22,10 @@ from mer_ros.evaluation.scores import score
 from mer_ros.training.augment import augment_faces
 from mer_ros.training.calibration import fit_temperature, softmax
 from mer_ros.training.export import Graph, Head
-from mer_ros.training.faces import FACE_OPTIONS, grey_batch, load_split, train_face_stream
+from mer_ros.training.faces import FACE_OPTIONS, grey_batch, load_split, rare_repeated, train_face_stream
 from mer_ros.training.generated import textures
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of
-from mer_ros.training.networks.face import CaerNet, FaceStream
+from mer_ros.training.networks.face import SEEN, CaerNet, FaceStream, middle
 from mer_ros.training.trained import Report, Trained
 
 FUSION_OPTIONS = FitOptions(epochs=12, batch_size=512, learning_rate=2e-3, weight_decay=5e-2, average=0.98)
@@ -50,7 +50,8 @@ class Fused(nn.Module):
 def stream_features(stream: FaceStream, faces: torch.Tensor, augment: bool = False) -> torch.Tensor:
     """[N, F] of grey faces [N, 1, 48, 48]."""
     stream.eval()
-    return torch.cat([stream.both(augment_faces(part) if augment else part) for part in faces.split(256)])
+    parts = (augment_faces(part, 0.5, SEEN) if augment else middle(part) for part in faces.split(256))
+    return torch.cat([stream.both(part) for part in parts])
 
 
 def fit_fusion(
@@ -128,6 +129,7 @@ def train_face(
 ) -> Trained:
     """Both streams from FER2013 train; reported on its validation part (the original PublicTest)."""
     train, held_out, validation = load_split(data)
+    train = rare_repeated(train)
     options = replace(FACE_OPTIONS, epochs=epochs, seed=seed)
     stream = train_face_stream(train, held_out, options, run, progress).stream
     torch.manual_seed(seed)
