@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mer_ros.training.trained import Trained
 
 MODELS = ("text", "speech", "face", "context", "early-fusion", "dialogue")
+ARCHITECTURES = {"text": ("lstm", "cnn")}  # of models that have several; the first is the default
 GENERATED = ("context", "early-fusion")  # can be trained on made-up data
 
 _TRAIN_HELP = """what each model is trained on, inside of --data DIR:
@@ -44,7 +45,8 @@ def add_train_parser(subparsers: Any) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--data", type=Path, metavar="DIR", help="folder of corpora, in their layout")
     source.add_argument("--generated", action="store_true", help="context, early-fusion: made-up data instead")
-    parser.add_argument("--arch", choices=("cnn", "lstm"), help="of the text model (default: lstm)")
+    known = "; ".join(f"{model}: {', '.join(archs)}" for model, archs in ARCHITECTURES.items())
+    parser.add_argument("--arch", metavar="NAME", help=f"which network; {known} (default: the first)")
     parser.add_argument("--epochs", type=int, metavar="N", help="passes over the data (default: the model's own)")
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: 1)")
     parser.add_argument("--output", type=Path, default=Path("runs"), metavar="DIR", help="of runs (default: runs)")
@@ -108,9 +110,8 @@ def train(arguments: argparse.Namespace) -> int:
     from mer_ros.training.loop import set_bfloat16
 
     set_bfloat16(arguments.bf16)
-    arch = arguments.arch or "lstm"
-    name = arguments.name or (f"text-{arch}" if arguments.model == "text" else arguments.model)
-    run = arguments.output / name
+    arch = arguments.arch or ARCHITECTURES.get(arguments.model, ("",))[0]
+    run = arguments.output / (arguments.name or "-".join(filter(None, (arguments.model, arch))))
     common: dict[str, Any] = {
         "seed": arguments.seed,
         "command": _command(arguments, arch),
@@ -190,8 +191,11 @@ def write_cards(arguments: argparse.Namespace) -> int:
 
 
 def _check(arguments: argparse.Namespace) -> None:
-    if arguments.arch and arguments.model != "text":
-        raise OptionError(f"--arch is for the text model alone; leave it out for {arguments.model}.")
+    known = ARCHITECTURES.get(arguments.model, ())
+    if arguments.arch and not known:
+        raise OptionError(f"--arch is for {' and '.join(ARCHITECTURES)}; leave it out for {arguments.model}.")
+    if arguments.arch and arguments.arch not in known:
+        raise OptionError(f"--arch {arguments.arch} is no network of {arguments.model}; use {', '.join(known)}.")
     if arguments.model == "dialogue" and arguments.text is None:
         raise OptionError("the dialogue model listens to a text model: name its run with --text runs/text-lstm.")
     if arguments.threads < 1:
@@ -209,7 +213,7 @@ def _command(arguments: argparse.Namespace, arch: str) -> str:
     """The command as anybody would type it: without the folders of this machine."""
     source = ["--generated"] if arguments.generated else ["--data", "DIR"]
     words = ["mer", "train", arguments.model, *source, "--seed", str(arguments.seed)]
-    if arguments.model == "text":
+    if arch:
         words += ["--arch", arch]
     if arguments.epochs is not None:
         words += ["--epochs", str(arguments.epochs)]

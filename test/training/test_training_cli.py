@@ -16,13 +16,14 @@ def test_help_needs_no_torch():
     code = (
         "import sys; sys.modules['torch'] = None\n"
         "from mer_ros.cli import main\n"
-        "codes = [main(['train', '--help']), main(['export', '--help'])]\n"
+        "codes = [main([name, '--help']) for name in ('train', 'export', 'card')]\n"
         "sys.exit(sum(codes))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "early-fusion" in done.stdout
     assert "caer_s" in done.stdout
+    assert "mer card text-glove-lstm --data corpora" in done.stdout
 
 
 def test_without_torch_one_sentence_says_what_to_do(tmp_path, monkeypatch, capsys):
@@ -44,7 +45,8 @@ def test_without_torch_one_sentence_says_what_to_do(tmp_path, monkeypatch, capsy
     ("arguments", "message"),
     [
         (["train", "text", "--data", "nowhere"], "is no folder"),
-        (["train", "speech", "--data", ".", "--arch", "cnn"], "text model alone"),
+        (["train", "speech", "--data", ".", "--arch", "cnn"], "leave it out for speech"),
+        (["train", "text", "--data", ".", "--arch", "rnn"], "is no network of text; use lstm"),
         (["train", "dialogue", "--data", "."], "--text"),
         (["train", "gestures", "--data", "."], "gestures"),
         (["train", "text", "--data", ".", "--threads", "0"], "1 or more"),
