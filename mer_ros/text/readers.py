@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.errors import ModelError
@@ -15,6 +17,7 @@ from mer_ros.text.tokens import clean, is_word, token_row
 from mer_ros.text.word_pieces import WordPieces, words
 
 MOST_TURNS = 9  # the current one and those before it: a model sees no farther
+MOST_PAST_TURNS = 15  # before the current one, of models of tokens
 MOST_PIECES = 160  # of all turns together; the oldest turns are left out whole
 VOCABULARY = "vocabulary"  # under this name a model's file carries its word pieces, one a line
 
@@ -56,6 +59,26 @@ class TokenReader:
         return Reading({"tokens": row[None]}, tuple(_is_latin(row[place]) for place in places), places)
 
 
+class TurnsReader:
+    """For models that take `tokens`, string [B, turns, length]: the current turn is the last one that has any."""
+
+    def __init__(self, model: Model) -> None:
+        shape = model.entry.inputs["tokens"].shape
+        if None in shape[1:]:
+            raise ModelError(f"model {model.entry.name} does not tell how many turns it takes; export it again")
+        self._turns, self._length = (n or 0 for n in shape[1:])
+
+    def read(self, said: Said, past: Sequence[Said]) -> Reading:
+        """The first tokens of each turn, oldest first, from the first row on."""
+        before = (token_row(turn.text, self._length) for turn in past)
+        now = token_row(said.text, self._length)
+        kept = [*deque((row for row in before if row[0]), maxlen=self._turns - 1), now]
+        tokens = np.full((self._turns, self._length), "", object)
+        tokens[: len(kept)] = kept
+        places = tuple(place for place, token in enumerate(now) if is_word(token))
+        return Reading({"tokens": tokens[None]}, tuple(_is_latin(now[place]) for place in places), places)
+
+
 class ConversationReader:
     """For models that take `pieces`, `turns` and `speakers`, int64 [B, n]; see `Conversation`."""
 
@@ -73,11 +96,13 @@ class ConversationReader:
         return Reading(inputs, tuple(_is_latin(word) for word in words(clean(said.text)) if is_word(word)))
 
 
-def reader_of(model: Model) -> TokenReader | ConversationReader:
+def reader_of(model: Model) -> TokenReader | TurnsReader | ConversationReader:
     """The reader that a model's inputs ask for. Raises ModelError."""
     inputs = model.entry.inputs
     if set(inputs) == {"tokens"} and len(inputs["tokens"].shape) == 2:
         return TokenReader(model)
+    if set(inputs) == {"tokens"} and len(inputs["tokens"].shape) == 3:
+        return TurnsReader(model)
     if set(inputs) == {"pieces", "turns", "speakers"}:
         return ConversationReader(model)
     raise ModelError(

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mer_ros.training.trained import Trained
 
 MODELS = ("text", "speech", "face", "context", "early-fusion", "dialogue")
-ARCHITECTURES = {"text": ("lstm", "cnn")}  # of models that have several; the first is the default
+ARCHITECTURES = {"text": ("lstm", "cnn", "bclstm")}  # of models that have several; the first is the default
 GENERATED = ("context", "early-fusion")  # can be trained on made-up data
 
 _TRAIN_HELP = """what each model is trained on, inside of --data DIR:
@@ -129,6 +129,10 @@ def train(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace, run: Path, arch: str, common: dict[str, Any]) -> Trained:
     data = arguments.data  # None: generated
     match arguments.model:
+        case "text" if arch == "bclstm":
+            from mer_ros.training.bclstm import train_bclstm
+
+            return train_bclstm(data, run, **common)
         case "text":
             from mer_ros.training.text import train_text
 

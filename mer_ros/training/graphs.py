@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from mer_ros.training.bclstm import turns_graph
 from mer_ros.training.dialogue import dialogue_graph
 from mer_ros.training.early_fusion import early_graph
 from mer_ros.training.export import Graph
@@ -12,8 +13,15 @@ from mer_ros.training.speech import speech_graph
 from mer_ros.training.text import text_graph
 from mer_ros.training.trained import Trained
 
+TEXT_GRAPHS: dict[str, Callable[[Trained], Graph]] = {"bclstm": turns_graph}  # of architectures apart
+
+
+def _text_graph(trained: Trained) -> Graph:
+    return TEXT_GRAPHS.get(trained.settings["arch"], text_graph)(trained)
+
+
 GRAPHS: dict[str, Callable[[Trained], Graph]] = {
-    "text": text_graph,
+    "text": _text_graph,
     "speech": speech_graph,
     "face": face_graph,
     "early_fusion": early_graph,
