@@ -69,15 +69,20 @@ class Evaluation:
 
 def evaluate_text(model: Model, lines: Lines) -> Evaluation:
     """Each line after those before it in its dialogue, as a recogniser without confidence gives them."""
-    text = TextEmotion(model)
+    estimate, places = line_reader(model, lines), range(len(lines))
+    return _evaluate(model, places, lines.labels, estimate, "dialogue", lines.dialogues, lines.sentiments)
+
+
+def line_reader(model: Model, lines: Lines) -> Callable[[int], ModalityEstimate]:
+    """What a text model says of line i, after those before it in its dialogue."""
+    text, dialogues = TextEmotion(model), lines.dialogues
 
     def estimate(i: int) -> ModalityEstimate:
         first = max(0, i - MOST_PAST)
         past = [Said(lines.texts[j], lines.speakers[j]) for j in range(first, i) if lines.dialogues[j] == dialogues[i]]
         return text.estimate(lines.texts[i], past=past, speaker=lines.speakers[i])
 
-    dialogues = lines.dialogues
-    return _evaluate(model, range(len(lines)), lines.labels, estimate, "dialogue", dialogues, lines.sentiments)
+    return estimate
 
 
 def evaluate_speech(model: Model, clips: Clips) -> Evaluation:
