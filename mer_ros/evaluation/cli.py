@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mer_ros.corpora.faces import read_faces
+from mer_ros.corpora.text import read_meld
 from mer_ros.emotion import EMOTIONS
 from mer_ros.evaluation.intervals import INTERVALS
 from mer_ros.evaluation.run import (
@@ -27,6 +28,7 @@ from mer_ros.inference.manifest import choose_entry, load_manifest
 from mer_ros.inference.providers import DEVICES
 
 BELOW_TARGET = 1
+HEARD_HELP = "also these lines as a recogniser heard them: csv files of `mer heard`"
 SCORE_NAMES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1": "macro F1", "uar": "UAR"}
 
 
@@ -72,6 +74,8 @@ def add_evaluate_parser(subparsers: Any, default_models: Path) -> None:
         if task == "speech":
             sub.add_argument("--speakers", default="", help="only these, such as ravdess-15,ravdess-16")
             sub.add_argument("--corpus", default="", help="only this one, such as ravdess")
+        if task == "text":
+            sub.add_argument("--heard", type=Path, nargs="+", default=(), metavar="FILE", help=HEARD_HELP)
         if task == "face":
             sub.add_argument("--robust", action="store_true", help="also small, blurred, dark, tilted, hidden faces")
 
@@ -82,6 +86,12 @@ def _one(args: argparse.Namespace) -> int:
     result = evaluate(model, args.data, speakers, getattr(args, "corpus", ""))
     _print(result)
     told = result.as_mapping()
+    if args.task == "text":
+        from mer_ros.evaluation.words import heard_words, short_answers
+
+        told["short_answers"] = short_answers(model, read_meld(args.data))
+        told["heard"] = [heard_words(model, path) for path in args.heard]
+        _print_words(told["short_answers"], told["heard"])
     if getattr(args, "robust", False):
         from mer_ros.evaluation.degrade import robustness
 
@@ -127,6 +137,18 @@ def _all(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps({name: result.as_mapping() for name, result in results.items()}))
     return 0 if met else BELOW_TARGET
+
+
+def _print_words(short: Mapping[str, Any], heard: Sequence[Mapping[str, Any]]) -> None:
+    console = Console(markup=False, highlight=False)
+    if short["n"]:
+        with_, without = (short[key]["weighted_f1"] for key in ("with_context", "without_context"))
+        console.print(f"short answers ({short['n']}): weighted F1 {with_:.4f}, without context {without:.4f}")
+    for h in heard:
+        console.print(
+            f"as heard from {', '.join(h['voices'])} ({h['n']} lines, word error rate {h['word_error_rate']:.3f}): "
+            f"weighted F1 {h['weighted_f1']:.4f}, as written {h['written_weighted_f1']:.4f}, drop {h['drop']:.4f}"
+        )
 
 
 def _print_robust(found: Mapping[str, Mapping[str, float]]) -> None:
