@@ -35,7 +35,7 @@ def curves_picture(name: str) -> str:
 def summary(task: str, measured: Mapping[str, Any]) -> dict[str, Any]:
     """Of what was measured, that which the manifest tells: the score that a model is judged by comes first."""
     told = {"split": measured["on"], "n": measured["n"], HEADLINES[task]: measured[HEADLINES[task]]}
-    names = (*SCORES, "ece", "sentiment_weighted_f1", "intervals", "ms_p50", "ms_p95", "speakers")
+    names = (*SCORES, "ece", "sentiment_weighted_f1", "short_answers", "heard", "intervals", "ms_p50", "ms_p95", "speakers")
     return told | {name: measured[name] for name in names if name in measured}
 
 
@@ -81,6 +81,7 @@ def _measured(entry: ModelEntry, measured: Mapping[str, Any]) -> Iterator[str]:
         yield f"| sentiment (3 classes): weighted F1 | {felt['weighted_f1']:.3f} | |"
         yield f"| sentiment: accuracy | {felt['accuracy']:.3f} | |"
         yield f"| sentiment: expected calibration error | {felt['ece']:.3f} | |"
+    yield from _words(measured)
     if measured["unavailable"]:
         yield f"| without an answer, counted as the prior's first | {measured['unavailable']} | |"
     yield f"| latency, median | {measured['ms_p50']:.1f} ms | |"
@@ -94,6 +95,18 @@ def _measured(entry: ModelEntry, measured: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {name} | {c['precision']:.3f} | {c['recall']:.3f} | {c['f1']:.3f} | {c['support']} |"
     yield ""
     yield f"![Confusion matrix of {entry.name}]({confusion_picture(entry.name)})"
+
+
+def _words(measured: Mapping[str, Any]) -> Iterator[str]:
+    """Rows on short answers, and on words as they were heard."""
+    short = measured.get("short_answers", {})
+    for key, words in (("with_context", "after the turns before"), ("without_context", "alone")):
+        if key in short:
+            yield f"| {short['n']} short answers ({words}): weighted F1 | {short[key]['weighted_f1']:.3f} | |"
+    for heard in measured.get("heard", ()):
+        what = f"heard from {' and '.join(heard['voices'])}, word error rate {heard['word_error_rate']:.3f}"
+        yield f"| {what}: weighted F1 | {heard['weighted_f1']:.3f} | |"
+        yield f"| {what}: drop from the {heard['n']:,} lines as written | {heard['drop']:.3f} | |"
 
 
 def _of_training(entry: ModelEntry, measured: Mapping[str, Any] | None) -> Iterator[str]:

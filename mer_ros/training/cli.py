@@ -96,6 +96,14 @@ def add_card_parser(subparsers: Any, default_models: Path) -> None:
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder with meld/, fer2013/ and speech.csv")
     parser.add_argument("--speakers", default="", help="of a speech model: those held out (default: as recorded)")
     parser.add_argument(
+        "--heard",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="FILE",
+        help="of text models: the lines as heard, from `mer heard` (default: as recorded)",
+    )
+    parser.add_argument(
         "--models", type=Path, default=default_models, metavar="DIR", help="folder of models (default: %(default)s)"
     )
     parser.set_defaults(handler=write_cards)
@@ -187,7 +195,7 @@ def write_cards(arguments: argparse.Namespace) -> int:
         entry = entries[name]
         if arguments.data is not None and is_measurable(entry):
             speakers = tuple(s for s in arguments.speakers.split(",") if s)
-            entry = measure(arguments.models, entry, arguments.data, speakers)
+            entry = measure(arguments.models, entry, arguments.data, speakers, arguments.heard)
         write_card(arguments.models, entry)
         print(arguments.models / f"{name}.md")
     write_table(arguments.models)

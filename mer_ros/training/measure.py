@@ -7,12 +7,15 @@ import platform
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import onnxruntime
 
+from mer_ros.corpora.text import Lines, read_meld
 from mer_ros.emotion import EMOTIONS
 from mer_ros.evaluation.run import data_file, evaluate, held_out_speakers, measured_on
-from mer_ros.inference import ModelEntry, load_model
+from mer_ros.evaluation.words import heard_words, short_answers
+from mer_ros.inference import Model, ModelEntry, load_model
 from mer_ros.inference.manifest import load_manifest
 from mer_ros.inference.writer import add_entry
 from mer_ros.training.card import (
@@ -29,11 +32,14 @@ from mer_ros.training.pictures import draw_confusion
 from mer_ros.training.record import Record, read_record, rounded, write_record
 
 
-def measure(folder: Path, entry: ModelEntry, data: Path, speakers: Sequence[str] = ()) -> ModelEntry:
+def measure(
+    folder: Path, entry: ModelEntry, data: Path, speakers: Sequence[str] = (), heard: Sequence[Path] = ()
+) -> ModelEntry:
     """Measure a text, speech or face model on the corpora in `data`; its record and its manifest entry tell it.
 
     speakers: whose clips a speech model is measured on; those that its entry names when none are given. What the
-    training measured besides stays in the entry. Raises InputError for data that are not there.
+    training measured besides stays in the entry. heard: files of `mer heard` for a text model; where none are given
+    what they told of the same file before is kept. Raises InputError for data that are not there.
     """
     speakers = tuple(speakers or held_out_speakers(entry)) if entry.task == "speech" else ()
     model = load_model(folder, entry.task, entry.name, "cpu")
@@ -45,6 +51,11 @@ def measure(folder: Path, entry: ModelEntry, data: Path, speakers: Sequence[str]
         **({"speakers": list(speakers)} if speakers else {}),
         **found.as_mapping(),
     }
+    if entry.task == "text":
+        measured |= _words(model, read_meld(data_file(data, "text")), heard)
+        before = read_record(folder, entry.name).measured or {}
+        if not heard and before.get("sha256") == entry.sha256 and "heard" in before:
+            measured["heard"] = before["heard"]
     for fleeting in ("model", "task", "provider"):
         del measured[fleeting]
     measured = rounded(measured)
@@ -54,6 +65,11 @@ def measure(folder: Path, entry: ModelEntry, data: Path, speakers: Sequence[str]
     entry = replace(entry, metrics={**told, **kept})
     add_entry(folder, entry)
     return entry
+
+
+def _words(model: Model, lines: Lines, heard: Sequence[Path]) -> dict[str, Any]:
+    told: dict[str, Any] = {"short_answers": short_answers(model, lines)}
+    return told | ({"heard": [heard_words(model, path) for path in heard]} if heard else {})
 
 
 def write_card(folder: Path, entry: ModelEntry) -> None:
