@@ -18,6 +18,7 @@ SCORES = {
     "macro_f1": "macro F1",
     "uar": "unweighted average recall (UAR)",
 }
+WORDS = ("short_answers", "heard")  # of text models, see `mer_ros.evaluation.words`
 PICTURES = "pictures"
 TABLE_FILE = "README.md"
 
@@ -35,7 +36,7 @@ def curves_picture(name: str) -> str:
 def summary(task: str, measured: Mapping[str, Any]) -> dict[str, Any]:
     """Of what was measured, that which the manifest tells: the score that a model is judged by comes first."""
     told = {"split": measured["on"], "n": measured["n"], HEADLINES[task]: measured[HEADLINES[task]]}
-    names = (*SCORES, "ece", "sentiment_weighted_f1", "short_answers", "heard", "intervals", "ms_p50", "ms_p95", "speakers")
+    names = (*SCORES, "ece", "sentiment_weighted_f1", *WORDS, "intervals", "ms_p50", "ms_p95", "speakers")
     return told | {name: measured[name] for name in names if name in measured}
 
 
