@@ -88,13 +88,13 @@ def line_reader(model: Model, lines: Lines) -> Callable[[int], ModalityEstimate]
 def evaluate_speech(model: Model, clips: Clips) -> Evaluation:
     """Each clip as the live graph hears it. Raises InputError for one that cannot be read."""
     listener = SpeechListener()
-    utterances = (_utterance(heard(read_sound(path), listener)) for path in clips.paths)
+    utterances = (utterance_of(heard(read_sound(path), listener)) for path in clips.paths)
     return _evaluate(model, utterances, clips.labels, AudioEmotion(model).estimate, "speaker", clips.speakers)
 
 
 def evaluate_face(model: Model, faces: Faces) -> Evaluation:
     """Each image as a window of one frame that the face fills, so that its context is all hidden: black."""
-    return _evaluate(model, map(_window, faces.images), faces.labels, FaceEmotion(model).estimate, "image", None)
+    return _evaluate(model, map(window_of, faces.images), faces.labels, FaceEmotion(model).estimate, "image", None)
 
 
 def evaluate(model: Model, data: Path, speakers: Collection[str] = (), corpus: str = "") -> Evaluation:
@@ -179,13 +179,14 @@ def _evaluate(
     )
 
 
-def _utterance(samples: NDArray[np.int16]) -> Utterance:
+def utterance_of(samples: NDArray[np.int16]) -> Utterance:
+    """An ended utterance of these samples, int16 [n] at 16 kHz."""
     end_ns = len(samples) * 1_000_000_000 // SAMPLE_RATE
     return Utterance(1, SpeechState.ENDED, 0, end_ns, samples, ended_by="stop")
 
 
-def _window(image: NDArray[np.uint8]) -> VisualWindow:
-    """Grey [48, 48] as a face of 96 by 96 pixels: each pixel twice, which loses and adds nothing."""
+def window_of(image: NDArray[np.uint8]) -> VisualWindow:
+    """Grey uint8 [48, 48] as a face of 96 by 96 pixels: each pixel twice, which loses and adds nothing."""
     face = np.repeat(image.repeat(2, axis=0).repeat(2, axis=1)[..., None], 3, axis=2)
     box = Box(0, 0, FACE_SIDE, FACE_SIDE)
     sample = FaceSample(0, box, 1.0, True, face, np.zeros(_CONTEXT_SHAPE, np.uint8))
