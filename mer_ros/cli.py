@@ -27,7 +27,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "card": ("mer_ros.training.cli", "add_card_parser", "measure exported models and write their cards"),
 }
 
-NEED_MODELS = ("models", "evaluate", "export", "card")  # their parsers are told where the models lie
+NEED_MODELS = ("models", "evaluate", "train", "export", "card")  # their parsers are told where the models lie
 
 EPILOG = """examples:
   mer demo                          a sample dialogue through the whole graph, with a live view

@@ -12,7 +12,7 @@ from mer_ros.errors import InputError, MissingDependencyError, OptionError
 if TYPE_CHECKING:
     from mer_ros.training.trained import Trained
 
-MODELS = ("text", "speech", "face", "context", "early-fusion", "dialogue")
+MODELS = ("text", "speech", "face", "context", "early-fusion", "fusion", "dialogue")
 ARCHITECTURES = {"text": ("lstm", "cnn", "bclstm")}  # of models that have several; the first is the default
 GENERATED = ("context", "early-fusion")  # can be trained on made-up data
 
@@ -22,7 +22,9 @@ _TRAIN_HELP = """what each model is trained on, inside of --data DIR:
   face          fer2013/*.npz
   context       caer_s/{train,test}/<Emotion>/*.png (or DIR is CAER-S itself)
   early-fusion  meld/{train_splits,dev_splits_complete}/dia*_utt*.mp4 with MELD's csv (or DIR is MELD itself)
-  dialogue      meld/*_sent_emo.csv, heard by the text model of --text RUN
+  fusion        what the models of --models say of meld/dev_sent_emo.csv, fer2013/validation.npz, and the clips of
+                speech.csv by speakers who were held out: the weight of each, on synthetic tuples
+  dialogue      meld/*_sent_emo.csv, and the same; to be trained after the fusion was exported
 With --generated instead of --data, context and early-fusion learn from made-up data, which hold no emotion: they
 show that the mechanism learns.
 
@@ -32,7 +34,7 @@ examples:
   mer export text-glove-lstm --run runs/text-lstm"""
 
 
-def add_train_parser(subparsers: Any) -> None:
+def add_train_parser(subparsers: Any, default_models: Path) -> None:
     """Add `mer train`."""
     parser = subparsers.add_parser(
         "train",
@@ -51,7 +53,13 @@ def add_train_parser(subparsers: Any) -> None:
     parser.add_argument("--seed", type=int, default=1, metavar="N", help="of everything random (default: 1)")
     parser.add_argument("--output", type=Path, default=Path("runs"), metavar="DIR", help="of runs (default: runs)")
     parser.add_argument("--name", help="of the run's folder (default: the model's name)")
-    parser.add_argument("--text", type=Path, metavar="RUN", help="dialogue: the run of the text model it listens to")
+    parser.add_argument(
+        "--models",
+        type=Path,
+        default=default_models,
+        metavar="DIR",
+        help="fusion, dialogue: the models that they listen to (default: %(default)s)",
+    )
     parser.add_argument("--face", type=Path, metavar="RUN", help="context: a run whose face stream is taken over")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="processor threads (default: 2)")
     parser.add_argument(
@@ -161,10 +169,14 @@ def _train(arguments: argparse.Namespace, run: Path, arch: str, common: dict[str
             from mer_ros.training.early_fusion import train_early_fusion
 
             return train_early_fusion(data, run, **common)
+        case "fusion":
+            from mer_ros.training.late_fusion import train_fusion
+
+            return train_fusion(data, run, models=arguments.models, **common)
         case _:
             from mer_ros.training.dialogue import train_dialogue
 
-            return train_dialogue(data, run, text_run=arguments.text, **common)
+            return train_dialogue(data, run, models=arguments.models, **common)
 
 
 def export_model(arguments: argparse.Namespace) -> int:
@@ -173,11 +185,15 @@ def export_model(arguments: argparse.Namespace) -> int:
     _needs("onnx")
     from mer_ros.training.export import export
     from mer_ros.training.graphs import GRAPHS
+    from mer_ros.training.late_fusion import FUSION, export_fusion
     from mer_ros.training.trained import load_trained
 
     trained = load_trained(arguments.run)
     default = True if arguments.default else None
-    entry = export(arguments.name, trained, GRAPHS[trained.task], arguments.models, default=default)
+    if trained.task == FUSION:
+        entry = export_fusion(arguments.name, trained, arguments.models)
+    else:
+        entry = export(arguments.name, trained, GRAPHS[trained.task], arguments.models, default=default)
     print(f"{arguments.models / entry.file}: {entry.task}, sha256 {entry.sha256[:12]}, card {entry.name}.md")
     return 0
 
@@ -208,8 +224,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise OptionError(f"--arch is for {' and '.join(ARCHITECTURES)}; leave it out for {arguments.model}.")
     if arguments.arch and arguments.arch not in known:
         raise OptionError(f"--arch {arguments.arch} is no network of {arguments.model}; use {', '.join(known)}.")
-    if arguments.model == "dialogue" and arguments.text is None:
-        raise OptionError("the dialogue model listens to a text model: name its run with --text runs/text-lstm.")
+    if arguments.model == "fusion" and arguments.epochs is not None:
+        raise OptionError("the fusion is fitted at once, not in epochs; leave out --epochs.")
     if arguments.threads < 1:
         raise OptionError(f"--threads is {arguments.threads}; use 1 or more.")
     if arguments.generated:
@@ -229,9 +245,8 @@ def _command(arguments: argparse.Namespace, arch: str) -> str:
         words += ["--arch", arch]
     if arguments.epochs is not None:
         words += ["--epochs", str(arguments.epochs)]
-    for name, given in (("--text", arguments.text), ("--face", arguments.face)):
-        if given is not None:
-            words += [name, f"runs/{given.name}"]
+    if arguments.face is not None:
+        words += ["--face", f"runs/{arguments.face.name}"]
     return shlex.join(words)
 
 

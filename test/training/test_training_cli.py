@@ -47,7 +47,7 @@ def test_without_torch_one_sentence_says_what_to_do(tmp_path, monkeypatch, capsy
         (["train", "text", "--data", "nowhere"], "is no folder"),
         (["train", "speech", "--data", ".", "--arch", "cnn"], "leave it out for speech"),
         (["train", "text", "--data", ".", "--arch", "rnn"], "is no network of text; use lstm"),
-        (["train", "dialogue", "--data", "."], "--text"),
+        (["train", "fusion", "--data", ".", "--epochs", "3"], "in epochs"),
         (["train", "gestures", "--data", "."], "gestures"),
         (["train", "text", "--data", ".", "--threads", "0"], "1 or more"),
         (["train", "context"], "--data --generated is required"),
