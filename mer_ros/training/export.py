@@ -34,8 +34,8 @@ class Graph:
     inputs: an example of each, by name, a batch of two or more. outputs: the names. words: when given, the input
     `ids` becomes `tokens`, strings that are looked up inside of the graph.
     finish: done to the file in place once it is written, for instance its quantisation. tolerance: the largest
-    difference in probability between torch's answers and those of the finished file. free_length: whether the
-    inputs' second axis may have any length.
+    difference in probability between torch's answers and those of the finished file. free_length: the inputs whose
+    second axis may have any length.
     """
 
     module: nn.Module
@@ -44,7 +44,7 @@ class Graph:
     words: tuple[str, ...] = ()
     finish: Callable[[Path], None] | None = None
     tolerance: float = TOLERANCE
-    free_length: bool = False
+    free_length: tuple[str, ...] = ()
 
 
 class Head(nn.Module):
@@ -99,7 +99,7 @@ def export(
         file=path.name,
         sha256=file_sha256(path),
         task=trained.task,
-        inputs={n: _spec(t, graph.free_length) for n, t in _public_inputs(graph).items()},
+        inputs={n: _spec(t, n in graph.free_length) for n, t in _public_inputs(graph).items()},
         outputs=_output_specs(graph),
         prior=tuple(float(p) for p in report.prior),
         reliability=float(report.reliability),
@@ -148,8 +148,8 @@ def write_onnx(graph: Graph, path: Path) -> None:
 
 
 def _free_axes(graph: Graph) -> dict[str, dict[int, str]]:
-    length = {1: "length"} if graph.free_length else {}
-    return {n: {0: "batch"} | length for n in graph.inputs} | {n: {0: "batch"} for n in graph.outputs}
+    free = {n: {0: "batch"} | ({1: "length"} if n in graph.free_length else {}) for n in graph.inputs}
+    return free | {n: {0: "batch"} for n in graph.outputs}
 
 
 def _look_up_inside(path: Path, words: tuple[str, ...]) -> None:
