@@ -16,7 +16,8 @@ from mer_ros.evaluation.answers import Answers
 from mer_ros.evaluation.held_out import HeldOut
 from mer_ros.evaluation.intervals import bootstrap
 from mer_ros.evaluation.scores import Scores, as_mapping, score
-from mer_ros.evaluation.tuples import Tuples, judged, match, short_answers
+from mer_ros.evaluation.tuples import Tuples, judged, match
+from mer_ros.evaluation.words import is_short_answer
 from mer_ros.fusion.experts import Experts
 from mer_ros.fusion.options import FusionOptions
 
@@ -33,7 +34,7 @@ class FusionEvaluation:
 
     scores: of all three modalities with the dialogue model, as the live graph has it; intervals: 95 %, by dialogue.
     subsets, subsets_in_dialogue: of each subset, named face+audio+text, without and with the dialogue model.
-    short: of lines of a word or two, what is said with more and more beside it; `n` of them.
+    short: of answers of a word or two (see `is_short_answer`), what is said with more and more beside it; `n` of them.
     thresholds: by the least confidence asked for, what share of the tuples is named (`kept`) and how well.
     ms_p50, ms_p95: of fusion and dialogue model for one tuple, milliseconds.
     """
@@ -117,7 +118,7 @@ def evaluate_tuples(
     labels = np.concatenate([t.labels for t in tuples])
     alone = {s: told(s, tuples) for s in SUBSETS}
     with_past = {s: told(s, tuples, dialogue=True) for s in SUBSETS}
-    short = np.tile(short_answers(tuples[0].lines), len(tuples))
+    short = np.tile([is_short_answer(text) for text in tuples[0].lines.texts], len(tuples))
     text, voice = (Modality.TEXT,), (Modality.AUDIO, Modality.TEXT)
     shorts = {
         "text without context": told(text, without_context),

@@ -20,6 +20,7 @@ from mer_ros.experts import ExpertOptions, load_experts
 from mer_ros.inference import ModelEntry
 from mer_ros.inference.manifest import choose_entry, load_manifest
 
+ANSWERS = "answers"  # where answers are kept, beside the runs
 TASKS = {Modality.FACE: "face", Modality.AUDIO: "speech", Modality.TEXT: "text"}
 
 

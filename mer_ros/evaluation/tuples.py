@@ -21,9 +21,7 @@ from mer_ros.fusion.dialogue import Dialogue
 from mer_ros.fusion.experts import Experts
 from mer_ros.fusion.judge import Judge
 from mer_ros.fusion.options import FusionOptions
-from mer_ros.text.tokens import is_word, tokenize
 
-SHORT_WORDS = 2  # "Yeah.", "Oh, okay!": what a line says by itself is little
 _S = 1_000_000_000
 
 
@@ -72,11 +70,6 @@ def match(lines: Lines, text: Answers, voices: Answers, faces: Answers, seed: in
             rows[wanted] = rng.choice(there, int(wanted.sum()))
         chosen[modality] = answers.rows(rows)
     return Tuples(lines, chosen | {Modality.TEXT: text})
-
-
-def short_answers(lines: Lines) -> NDArray[np.bool_]:
-    """[n]: the lines of one word or two."""
-    return np.array([0 < sum(map(is_word, tokenize(text))) <= SHORT_WORDS for text in lines.texts])
 
 
 def judged(

@@ -95,6 +95,7 @@ def _measured(entry: ModelEntry, measured: Mapping[str, Any]) -> Iterator[str]:
     for name, c in measured["per_class"].items():
         yield f"| {name} | {c['precision']:.3f} | {c['recall']:.3f} | {c['f1']:.3f} | {c['support']} |"
     yield ""
+    yield from _robust(measured.get("robust", {}))
     yield f"![Confusion matrix of {entry.name}]({confusion_picture(entry.name)})"
 
 
@@ -110,10 +111,24 @@ def _words(measured: Mapping[str, Any]) -> Iterator[str]:
         yield f"| {what}: drop from the {heard['n']:,} lines as written | {heard['drop']:.3f} | |"
 
 
+def _robust(found: Mapping[str, Any]) -> Iterator[str]:
+    """A table of what is left under worse conditions."""
+    if not found:
+        return
+    yield f"| changed | how | {SCORES[found['score']]} (n = {found['n']:,}) |"
+    yield "|---|---|---|"
+    for kind, settings in found.items():
+        if isinstance(settings, Mapping):
+            yield from (f"| {kind} | {how} | {value:.3f} |" for how, value in settings.items())
+    yield ""
+
+
 def _of_training(entry: ModelEntry, measured: Mapping[str, Any] | None) -> Iterator[str]:
     """The figures that the training gave, less what was measured since."""
     known = {"split", "n", *(summary(entry.task, measured) if measured is not None else ())}
     rows = [(n, v) for n, v in entry.metrics.items() if n not in known]
+    tables = [(n, v) for n, v in rows if _is_table(v)]
+    rows = [row for row in rows if row not in tables]
     if rows:
         count = "" if measured is not None else f" (n = {entry.metrics['n']:,})"
         yield f"Measured in its training{count}:"
@@ -121,6 +136,19 @@ def _of_training(entry: ModelEntry, measured: Mapping[str, Any] | None) -> Itera
         yield "| measure | value |"
         yield "|---|---|"
         yield from (f"| {words} | {value} |" for words, value in _flat(rows))
+    for name, table in tables:
+        yield from ("", f"{name.replace('_', ' ').capitalize()}:", "")
+        columns = list(next(iter(table.values())))
+        yield f"| | {' | '.join(c.replace('_', ' ') for c in columns)} |"
+        yield f"|---|{'---|' * len(columns)}"
+        yield from (f"| {row} | {' | '.join(_shown(cells[c]) for c in columns)} |" for row, cells in table.items())
+
+
+def _is_table(value: Any) -> bool:
+    """Whether it maps rows to the same columns."""
+    if not isinstance(value, Mapping) or not all(isinstance(row, Mapping) for row in value.values()):
+        return False
+    return len({tuple(row) for row in value.values()}) == 1
 
 
 def _flat(rows: Iterable[tuple[str, Any]], before: str = "") -> Iterator[tuple[str, str]]:

@@ -12,7 +12,7 @@ import numpy as np
 from mer_ros.emotion import Modality
 from mer_ros.evaluation.answers import Answers, View
 from mer_ros.evaluation.fusion import draw, evaluate_tuples
-from mer_ros.evaluation.held_out import HeldOut
+from mer_ros.evaluation.held_out import ANSWERS, HeldOut
 from mer_ros.evaluation.tuples import Tuples
 from mer_ros.fusion.experts import Experts
 from mer_ros.fusion.options import FusionOptions
@@ -21,15 +21,15 @@ from mer_ros.inference import ModelEntry, TensorSpec
 from mer_ros.inference.manifest import FUSION
 from mer_ros.inference.writer import add_entry, file_sha256
 from mer_ros.training.measure import write_card, write_table
-from mer_ros.training.record import Record, write_record
+from mer_ros.training.record import Record, rounded, write_record
 from mer_ros.training.trained import Report, Trained
 from mer_ros.training.weighing import fit_independence, fit_worth, likelihood_ratios
 
-WRONG_WORDS = (0.15, 0.3, 0.5)
+WRONG_WORDS = (0.1, 0.25)
 SNR_DB = (20.0, 10.0, 5.0, 0.0)
 SHORTEST_S = 0.7
-VIEWS = (View(frames=8), View(32, 4), View(24, 4), View(18, 4), View(frames=4, blur_px=1.5), View(frames=4, light=0.2))
-FACES_A_VIEW = 300
+VIEWS = (View(frames=8), View(32, 3), View(24, 3), View(18, 3), View(frames=3, blur_px=1.5), View(frames=3, light=0.2))
+FACES_A_VIEW = 200
 WEIGHTS = "weights"  # what the settings of a trained fusion hold, as YAML
 
 Array = np.ndarray[Any, np.dtype[np.float64]]
@@ -86,7 +86,7 @@ def train_fusion(
     """Fit on one half of what the models of a folder were not trained on; report on the other half."""
     target = np.asarray(FusionOptions().target_prior)
     target = target / target.sum()
-    fit, rest = (HeldOut(data, models, first=first, keep=run / "answers") for first in (True, False))
+    fit, rest = (HeldOut(data, models, first=first, keep=run.parent / ANSWERS) for first in (True, False))
     names = {m: entry.name for m, entry in fit.entries.items()}
     priors = {m: entry.prior for m, entry in fit.entries.items()}
     weights = fit_weights(answers_of(fit), priors, names, draw(fit, fit.text(), seed), target)
@@ -123,7 +123,7 @@ def train_fusion(
         Report(
             prior=tuple(target.tolist()),
             reliability=found.scores.weighted_f1,
-            metrics=metrics,
+            metrics=rounded(metrics, 5),
             data=("MELD dev", "the speech corpora's held-out speakers", "FER2013 validation"),
             terms=" ".join(dict.fromkeys(entry.terms for entry in sources)),
             command=command,

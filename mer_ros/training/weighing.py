@@ -43,10 +43,9 @@ def fit_worth(parts: Sequence[Answers], prior: Sequence[float], target: Array, m
     parts: the first as the inputs are, which counts as much as all others: the same made worse, in one way each.
     """
     parts = [part.rows(part.quality > 0) for part in parts]
-    worse = [0.5 / (len(parts) - 1)] * (len(parts) - 1)
-    weights = np.concatenate(
-        [s * class_weights(p.labels, target) for p, s in zip(parts, [1 - sum(worse), *worse], strict=True)]
-    )
+    others = len(parts) - 1
+    counts = [0.5, *[0.5 / others] * others] if others else [1.0]
+    weights = np.concatenate([c * class_weights(p.labels, target) for c, p in zip(counts, parts, strict=True)])
     answers = joined(parts)
     ratios = likelihood_ratios(answers, prior)
     start = np.log(target)

@@ -55,6 +55,38 @@ def test_agreement_adds_certainty_up_to_independence():
     assert multiplied == pytest.approx(peaked(3) ** 2 / (peaked(3) ** 2).sum())
 
 
+def test_repeated_opinions_share_the_largest_trust_and_independent_ones_keep_theirs():
+    assert shares([0.9, 0.3], 0.0) == pytest.approx([0.675, 0.225])
+    assert shares([0.9, 0.3], 1.0) == pytest.approx([0.9, 0.3])
+    assert shares([1.4], 0.3) == pytest.approx([1.4])
+
+
+def generated(rng: np.random.Generator, labels: np.ndarray, skill: float) -> np.ndarray:
+    """Answers [n, 7] of an expert for uniform classes, calibrated by construction: the posterior of a noisy cue."""
+    cues = skill * np.eye(7)[labels] + rng.normal(size=(len(labels), 7))
+    likelihood = np.exp(skill * cues)
+    return likelihood / likelihood.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("skills", [(1.5, 1.5, 1.5), (2.5, 0.5, 0.5), (2.0, 1.0, 0.0), (0.3, 0.2, 0.1)])
+@pytest.mark.parametrize("target", [UNIFORM, peaked(4, 0.47)], ids=["uniform", "conversation"])
+def test_calibrated_experts_together_are_no_worse_than_the_best_of_them(skills, target):
+    rng = np.random.default_rng(7)
+    labels = rng.choice(7, 3000, p=target)
+    experts = [generated(rng, labels, skill) for skill in skills]
+
+    def accuracy(chosen: tuple[int, ...]) -> float:
+        right = 0
+        for i, label in enumerate(labels):
+            joint, _ = pool([Opinion(experts[e][i], UNIFORM, 1.0) for e in chosen], target, independence=1.0)
+            right += int(joint.argmax() == label)
+        return right / len(labels)
+
+    alone = [accuracy((e,)) for e in range(3)]
+    assert accuracy((0, 1)) >= max(alone[:2]) - 0.005
+    assert accuracy((0, 1, 2)) >= max(alone) - 0.005
+
+
 def test_the_more_trusted_opinion_wins():
     joint, weights = pool([Opinion(peaked(0), UNIFORM, 0.9), Opinion(peaked(5), UNIFORM, 0.3)], UNIFORM)
     assert joint.argmax() == 0
