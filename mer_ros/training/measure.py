@@ -9,10 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnxruntime
 
+from mer_ros.corpora.faces import read_faces
 from mer_ros.corpora.text import Lines, read_meld
 from mer_ros.emotion import EMOTIONS
+from mer_ros.evaluation.degrade import robustness
 from mer_ros.evaluation.run import data_file, evaluate, held_out_speakers, measured_on
 from mer_ros.evaluation.words import heard_words, short_answers
 from mer_ros.inference import Model, ModelEntry, load_model
@@ -30,6 +33,8 @@ from mer_ros.training.card import (
 from mer_ros.training.curves import draw_curves
 from mer_ros.training.pictures import draw_confusion
 from mer_ros.training.record import Record, read_record, rounded, write_record
+
+ROBUST_STEP = 4  # every fourth face is enough for what is changed in twenty ways
 
 
 def measure(
@@ -56,6 +61,10 @@ def measure(
         before = read_record(folder, entry.name).measured or {}
         if not heard and before.get("sha256") == entry.sha256 and "heard" in before:
             measured["heard"] = before["heard"]
+    if entry.task == "face":
+        faces = read_faces(data_file(data, "face"))
+        some = faces.rows(np.arange(0, len(faces), ROBUST_STEP))
+        measured["robust"] = {"n": len(some), "score": "accuracy", **robustness(model, some)}
     for fleeting in ("model", "task", "provider"):
         del measured[fleeting]
     measured = rounded(measured)

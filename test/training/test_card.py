@@ -83,7 +83,7 @@ def test_measuring_fills_the_manifest_the_card_and_the_table(models, corpora, ca
     assert main(["evaluate", "text", "--data", str(csv), "--models", str(models), "--json"]) == 0
     printed = rounded(json.loads(capsys.readouterr().out.splitlines()[-1]))
     measured = read_record(models, "tiny-text").measured
-    timeless = {k: v for k, v in printed.items() if k not in ("model", "task", "provider", "ms_p50", "ms_p95")}
+    timeless = {k: v for k, v in printed.items() if k not in ("model", "task", "provider", "heard", "ms_p50", "ms_p95")}
     assert {k: measured[k] for k in timeless} == timeless
     card = (models / "tiny-text.md").read_text()
     low, high = measured["intervals"]["accuracy"]
@@ -131,6 +131,15 @@ def test_tables_inside_of_the_metrics_are_told_line_by_line(models):
     metrics = {**entry.metrics, "accuracy_by_size": {"48": 0.5, "16": 0.25}, "speakers": ["a", "b"]}
     text = card_text(replace(entry, metrics=metrics), RECORD, 20)
     assert "| accuracy by size: 48 | 0.500 |\n| accuracy by size: 16 | 0.250 |\n| speakers | a, b |" in text
+
+
+def test_worse_conditions_have_a_table(models, corpora):
+    assert main(["card", "--data", str(corpora), "--models", str(models)]) == 0
+    (entry,), record = load_manifest(models), read_record(models, "tiny-text")
+    worse = {"n": 2, "score": "uar", "unchanged": {"as it is": 0.5}, "noise": {"10 dB": 0.25, "0 dB": 0.125}}
+    text = card_text(entry, replace(record, measured={**record.measured, "robust": worse}), 20)
+    assert "(UAR) (n = 2) |" in text
+    assert "| unchanged | as it is | 0.500 |\n| noise | 10 dB | 0.250 |\n| noise | 0 dB | 0.125 |" in text
 
 
 def test_an_unknown_model_and_a_lost_record_are_named(models, capsys):
