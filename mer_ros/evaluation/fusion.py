@@ -15,7 +15,7 @@ from mer_ros.emotion import EMOTIONS, Modality
 from mer_ros.evaluation.answers import Answers
 from mer_ros.evaluation.held_out import HeldOut
 from mer_ros.evaluation.intervals import bootstrap
-from mer_ros.evaluation.scores import Scores, as_mapping, score
+from mer_ros.evaluation.scores import Scores, as_mapping, calibration_error, score
 from mer_ros.evaluation.tuples import Tuples, judged, match
 from mer_ros.evaluation.words import is_short_answer
 from mer_ros.fusion.experts import Experts
@@ -34,6 +34,8 @@ class FusionEvaluation:
 
     scores: of all three modalities with the dialogue model, as the live graph has it; intervals: 95 %, by dialogue.
     subsets, subsets_in_dialogue: of each subset, named face+audio+text, without and with the dialogue model.
+    ece_if_calibrated: of each modality alone, the calibration error that a model without any would show by chance,
+    on average, with so many different inputs.
     short: of answers of a word or two (see `is_short_answer`), what is said with more and more beside it; `n` of them.
     thresholds: by the least confidence asked for, what share of the tuples is named (`kept`) and how well.
     ms_p50, ms_p95: of fusion and dialogue model for one tuple, milliseconds.
@@ -46,6 +48,7 @@ class FusionEvaluation:
     intervals: dict[str, tuple[float, float]]
     subsets: dict[str, dict[str, float]]
     subsets_in_dialogue: dict[str, dict[str, float]]
+    ece_if_calibrated: dict[str, float]
     short: dict[str, dict[str, float]]
     thresholds: dict[str, dict[str, float]]
     ms_p50: float
@@ -72,6 +75,7 @@ class FusionEvaluation:
             "faces": self.faces,
             "subsets": self.subsets,
             "subsets_in_dialogue": self.subsets_in_dialogue,
+            "ece_if_calibrated": self.ece_if_calibrated,
             "short_answers": self.short,
             "thresholds": self.thresholds,
             "worse_than_best_modality": self.worse,
@@ -136,6 +140,7 @@ def evaluate_tuples(
         intervals=bootstrap(labels, final.argmax(axis=1), len(EMOTIONS), dialogues),
         subsets={name_of(s): _figures(labels, p) for s, p in alone.items()},
         subsets_in_dialogue={name_of(s): _figures(labels, p) for s, p in with_past.items()},
+        ece_if_calibrated={m.value: _ece_by_chance(alone[(m,)]) for m in Modality},
         short={name: {"n": int(short.sum()), **_figures(labels[short], p[short])} for name, p in shorts.items()},
         thresholds=_thresholds(labels, final),
         ms_p50=float(np.percentile(times, 50)),
@@ -146,6 +151,15 @@ def evaluate_tuples(
 def _figures(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, float]:
     found = score(labels, probabilities)
     return {name: float(getattr(found, name)) for name in SCORES}
+
+
+def _ece_by_chance(probabilities: NDArray[np.float64], draws: int = 200) -> float:
+    """As if each answer were right as often as it says; answers to the same input are right together."""
+    rng = np.random.default_rng(1)
+    _, which = np.unique(probabilities.round(9), axis=0, return_inverse=True)
+    confidence, which = probabilities.max(axis=1), which.reshape(-1)
+    luck = rng.random((draws, int(which.max()) + 1))
+    return float(np.mean([calibration_error(confidence, row[which] < confidence) for row in luck]))
 
 
 def _thresholds(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, dict[str, float]]:

@@ -110,6 +110,7 @@ def train_fusion(
             for name, key in (
                 ("without the dialogue model", "subsets"),
                 ("with the dialogue model", "subsets_in_dialogue"),
+                ("ece_of_a_calibrated_model_by_chance", "ece_if_calibrated"),
                 ("short answers", "short_answers"),
                 ("at a least confidence", "thresholds"),
             )

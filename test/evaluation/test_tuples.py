@@ -109,6 +109,9 @@ def test_the_evaluation_tells_of_every_subset_and_none_is_worse_than_its_best():
     assert told["worse_than_best_modality"] == {}
     assert told["subsets"]["face+audio+text"]["accuracy"] > told["subsets"]["face"]["accuracy"] + 0.05
     assert found.scores.ece < 0.05  # calibrated experts, which err independently
+    chance = told["ece_if_calibrated"]
+    assert 0.0 < chance["text"] < 0.06  # 400 lines
+    assert told["subsets"]["text"]["ece"] < 0.09
     assert told["short_answers"]["text with context"]["n"] == 160
     kept = [told["thresholds"][t]["kept"] for t in ("0.5", "0.7", "0.9")]
     named = [told["thresholds"][t]["accuracy"] for t in ("0.5", "0.7", "0.9")]
