@@ -12,6 +12,7 @@ from mer_ros.text.tokens import clean
 from mer_ros.text.word_pieces import WordPieces
 
 TURN_PIECES = 64  # of one turn, with the marks of its start and end; more is cut
+TURN_CHARACTERS = 2000  # of one turn; there are no more in so many pieces
 NOBODY = -1  # a speaker who is not known; a turn that is none (padding)
 
 
@@ -39,10 +40,15 @@ class Conversation:
         return len(self.pieces)
 
 
+def seen(text: str) -> str:
+    """What is read of a text: cleaned, its beginning where it is very long. Raises InputError for what is no string."""
+    return clean(text[:TURN_CHARACTERS] if isinstance(text, str) else text)
+
+
 def turn_pieces(word_pieces: WordPieces, said: Said, longest: int = TURN_PIECES) -> list[int]:
     """The numbers of "[CLS] speaker: text [SEP]", at most `longest`; the text is cleaned first."""
-    text = clean(said.text)
-    inside = word_pieces.pieces(f"{clean(said.speaker)}: {text}" if said.speaker else text)
+    text = seen(said.text)
+    inside = word_pieces.pieces(f"{seen(said.speaker)}: {text}" if said.speaker else text)
     return [word_pieces.start, *inside[: longest - 2], word_pieces.end]
 
 

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from mer_ros.errors import ModelError
 from mer_ros.inference import Model
-from mer_ros.text.conversation import Said, latest_turns, read_turns, turn_pieces
-from mer_ros.text.tokens import clean, is_word, token_row
+from mer_ros.text.conversation import Said, latest_turns, read_turns, seen, turn_pieces
+from mer_ros.text.tokens import is_word, token_row
 from mer_ros.text.word_pieces import WordPieces, words
 
 MOST_TURNS = 9  # the current one and those before it: a model sees no farther
@@ -93,7 +93,7 @@ class ConversationReader:
         count = latest_turns(rows, MOST_TURNS, MOST_PIECES)
         read = read_turns(rows[-count:], [turn.speaker for turn in turns[-count:]])
         inputs = {"pieces": read.pieces[None], "turns": read.turns[None], "speakers": read.speakers[None]}
-        return Reading(inputs, tuple(_is_latin(word) for word in words(clean(said.text)) if is_word(word)))
+        return Reading(inputs, tuple(_is_latin(word) for word in words(seen(said.text)) if is_word(word)))
 
 
 def reader_of(model: Model) -> TokenReader | TurnsReader | ConversationReader:
