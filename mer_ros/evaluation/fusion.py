@@ -38,7 +38,7 @@ class FusionEvaluation:
     on average, with so many different inputs.
     short: of answers of a word or two (see `is_short_answer`), what is said with more and more beside it; `n` of them.
     thresholds: by the least confidence asked for, what share of the tuples is named (`kept`) and how well.
-    ms_p50, ms_p95: of fusion and dialogue model for one tuple, milliseconds.
+    ms_p50, ms_p95: processor time of fusion and dialogue model for one tuple, milliseconds.
     """
 
     lines: int

@@ -58,7 +58,9 @@ def _print(result: FusionEvaluation) -> None:
     console.print(_table("confidence", result.thresholds, "all three, if what is less certain is left unnamed"))
     for name, loss in result.worse.items():
         console.print(f"{name} is less accurate than the best of its modalities, by {loss:.4f}.")
-    console.print(f"ms a decision, fusion and dialogue model: {result.ms_p50:.2f} (median), {result.ms_p95:.2f} (95 %)")
+    console.print(
+        f"processor ms a decision, fusion and dialogue model: {result.ms_p50:.2f} (median), {result.ms_p95:.2f} (95 %)"
+    )
 
 
 def _table(first: str, rows: Mapping[str, Mapping[str, float]], title: str) -> Table:

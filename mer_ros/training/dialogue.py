@@ -115,12 +115,13 @@ def synthetic_answers(lines: Lines, labels: NDArray[np.int64], answers: Array, s
 def choose_strength(network: DialogueNet, lines: Lines, heard: Sequence[Array]) -> dict[float, list[float]]:
     """Set how much the past counts to what serves held-out dialogues best; 0 leaves every answer as it was.
 
-    heard: answers [N, 7] to the same lines from different senses. The labels' log likelihood is to rise on average
-    over these, and by more than its standard error over the dialogues, and is to fall for none of them: else it is 0.
+    heard: answers [N, 7] to the same lines from different senses. What is to rise is the labels' log likelihood, on
+    average over these, and for none of them may it fall. Of the strengths that come within a standard error (over
+    the dialogues) of the best one the least is taken: 0, when the past gives no more than that.
     Gives the mean log likelihoods of each strength.
     """
     found: dict[float, list[float]] = {}
-    rises = {0.0: 0.0}
+    rises: dict[float, tuple[float, float]] = {}  # with their standard errors
     base: list[Array] = []
     for strength in STRENGTHS:
         network.strength.fill_(strength)
@@ -131,9 +132,10 @@ def choose_strength(network: DialogueNet, lines: Lines, heard: Sequence[Array]) 
         by_dialogue = np.array([rise[lines.dialogues == d].sum() for d in np.unique(lines.dialogues)])
         error = float(by_dialogue.std() * np.sqrt(len(by_dialogue)))
         hurts = any(e.mean() < b.mean() for e, b in zip(each, base, strict=True))
-        if strength and not hurts and by_dialogue.sum() > error:
-            rises[strength] = float(by_dialogue.sum())
-    network.strength.fill_(max(rises, key=lambda s: rises[s]))
+        if not hurts:
+            rises[strength] = float(by_dialogue.sum()), error
+    most, error = max(rises.values())
+    network.strength.fill_(min(s for s, (rise, _) in rises.items() if rise >= most - error))
     return found
 
 

@@ -103,16 +103,16 @@ def train_fusion(
         "synthetic_weighted_f1": found.scores.weighted_f1,
         **{f"synthetic_{name}": told[name] for name in ("accuracy", "uar", "ece")},
         "independence": weights.independence,
-        "ms_p50": found.ms_p50,
-        "ms_p95": found.ms_p95,
+        "processor_ms_p50": found.ms_p50,
+        "processor_ms_p95": found.ms_p95,
         **{
             name: told[key]
             for name, key in (
-                ("without the dialogue model", "subsets"),
-                ("with the dialogue model", "subsets_in_dialogue"),
+                ("synthetic_tuples, without the dialogue model", "subsets"),
+                ("synthetic_tuples, with the dialogue model", "subsets_in_dialogue"),
                 ("ece_of_a_calibrated_model_by_chance", "ece_if_calibrated"),
-                ("short answers", "short_answers"),
-                ("at a least confidence", "thresholds"),
+                ("short_answers in synthetic_tuples", "short_answers"),
+                ("synthetic_tuples at a least confidence, all three with the dialogue model", "thresholds"),
             )
         },
     }
