@@ -15,7 +15,7 @@ pytest.importorskip("mer_msgs.msg", reason="mer_msgs is not built")
 
 from ear import Ear
 
-from mer_ros import resources
+from mer_ros import resources, run
 from mer_ros.graph import GraphSettings, describe
 from mer_ros.run import GraphProcesses
 
@@ -38,6 +38,14 @@ def own_domain() -> Iterator[None]:
             del os.environ[name]
         else:
             os.environ[name] = value
+
+
+@pytest.fixture(scope="module", autouse=True)
+def patient_end() -> Iterator[None]:
+    """Whether nodes end cleanly is asked, not how soon: a busy machine takes longer than a user would wait."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "_PATIENCE_S", (60.0, 3.0, 2.0))
+        yield
 
 
 @pytest.fixture

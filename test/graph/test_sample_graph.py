@@ -32,7 +32,9 @@ MAY_BE_EMPTY = {"voice_id", "previous_emotion", "context", "shifted"}
 def played(own_domain, tmp_path_factory) -> SimpleNamespace:
     ear = Ear()
     logs = tmp_path_factory.mktemp("logs")
-    with GraphProcesses(describe(GraphSettings(play="sample")), logs) as processes:
+    file = tmp_path_factory.mktemp("settings") / "patient.yaml"  # on a busy machine words come late
+    file.write_text("/**/fusion:\n  ros__parameters:\n    fusion.deadline_ms: 20000.0\n")
+    with GraphProcesses(describe(GraphSettings(play="sample", params_file=str(file))), logs) as processes:
         until = time.monotonic() + 180
         while processes.poll() and time.monotonic() < until:
             time.sleep(0.1)
