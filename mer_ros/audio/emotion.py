@@ -1,21 +1,25 @@
-"""What a voice says of an emotion: the features of an utterance through a model, with a quality beside it."""
+"""What a voice says of an emotion: an utterance through a model, with a quality beside it."""
 
 from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.audio.features import feature_matrix
+from mer_ros.audio.prosody import prosody
 from mer_ros.emotion import EMOTIONS, Modality, ModalityEstimate
 from mer_ros.errors import InputError, ModelError, OptionError
 from mer_ros.inference import Model
 from mer_ros.utterance import SAMPLE_RATE, SpeechState, Utterance
 
 _CLIPPED = 32_760  # at this magnitude a sample counts as clipped
+# A longer voice is heard in parts: attention over time costs the square of the time.
+LONGEST_PART_S = 8.0
 
 
 @dataclass(frozen=True)
@@ -36,15 +40,44 @@ class AudioEmotionOptions:
                 raise OptionError(f"{name} is {value}: give a number, 0 or more")
 
 
+Inputs = dict[str, NDArray[np.float32]]
+
+
+def feature_inputs(samples: NDArray[np.int16]) -> Inputs:
+    """`features` [1, 100, 34]: the first 10 s."""
+    return {"features": feature_matrix(samples)[None]}
+
+
+def voice_inputs(samples: NDArray[np.int16]) -> Inputs:
+    """`samples` [B, n], -1..1, and `prosody` [B, 36], of B parts of the same length, LONGEST_PART_S at most."""
+    parts = math.ceil(len(samples) / (LONGEST_PART_S * SAMPLE_RATE))
+    length = len(samples) // parts
+    rows = samples[: parts * length].reshape(parts, length) / np.float32(32768)
+    return {"samples": rows.astype(np.float32), "prosody": np.stack([prosody(row) for row in rows])}
+
+
+# How a model's inputs come of samples, by their names.
+INPUTS: dict[frozenset[str], Callable[[NDArray[np.int16]], Inputs]] = {
+    frozenset({"features"}): feature_inputs,
+    frozenset({"samples", "prosody"}): voice_inputs,
+}
+
+
 class AudioEmotion:
     """Ended utterances in, estimates out.
 
-    model: input `features` float32 [1, 100, 34]; output `probabilities` [1, 7].
+    model: inputs as in INPUTS; output `probabilities` [B, 7], whose mean over the parts is the estimate.
     """
 
     def __init__(self, model: Model, options: AudioEmotionOptions | None = None) -> None:
+        """Raises ModelError for a model that takes something else."""
         self.options = options or AudioEmotionOptions()
         self._model = model
+        names = frozenset(model.entry.inputs)
+        if names not in INPUTS:
+            known = " or ".join(", ".join(sorted(n)) for n in INPUTS)
+            raise ModelError(f"model {model.entry.name} takes {', '.join(sorted(names))}; a voice is given as {known}")
+        self._inputs = INPUTS[names]
 
     def estimate(self, utterance: Utterance) -> ModalityEstimate:
         """Of an ENDED utterance; not available, with the reason, when it is too short or silent.
@@ -58,13 +91,14 @@ class AudioEmotion:
         reason = self._why_not(utterance.samples)
         if reason:
             return ModalityEstimate(Modality.AUDIO, reason=reason, model=name)
-        output = self._model.run(features=feature_matrix(utterance.samples)[None])
-        probabilities = np.asarray(output["probabilities"])
-        if probabilities.shape != (1, len(EMOTIONS)):
-            raise ModelError(f"model {name} gave probabilities {probabilities.shape}, not (1, 7): check its export")
+        inputs = self._inputs(utterance.samples)
+        probabilities = np.asarray(self._model.run(**inputs)["probabilities"])
+        wanted = (len(next(iter(inputs.values()))), len(EMOTIONS))
+        if probabilities.shape != wanted:
+            raise ModelError(f"model {name} gave probabilities {probabilities.shape}, not {wanted}: check its export")
         return ModalityEstimate(
             Modality.AUDIO,
-            probabilities[0],
+            probabilities.mean(axis=0),
             quality=voice_quality(utterance),
             model=name,
             latency_ms=1e3 * (time.perf_counter() - begun),

@@ -32,6 +32,12 @@ VARIANTS = (4, 2)  # of what is heard of a clip, and of the whole of it, by othe
 FOLDS, FOLD_SEED = 4, 7
 # How much a clip of a corpus counts, against one of the others: TESS is many clips of two voices.
 CORPUS_SHARE = {"tess": 0.5}
+CORPORA = {
+    "ravdess": "RAVDESS speech (without the validation speakers)",
+    "tess": "TESS",
+    "emodb": "EMO-DB",
+}
+SPEECH_TERMS = "RAVDESS: CC BY-NC-SA 4.0. TESS: CC BY-NC-ND 4.0. EMO-DB: free for research. Non-commercial use."
 
 
 def features_of(
@@ -187,8 +193,8 @@ def train_speech(
                 "uar_with_silence_around": of_whole_clips.uar,
                 **folds,
             },
-            data=tuple(_CORPORA.get(name, name) for name in sorted(set(train.corpora))),
-            terms="RAVDESS: CC BY-NC-SA 4.0. TESS: CC BY-NC-ND 4.0. EMO-DB: free for research. Non-commercial use.",
+            data=tuple(CORPORA.get(name, name) for name in sorted(set(train.corpora))),
+            terms=SPEECH_TERMS,
             command=command,
             about="Emotion of a voice: a CNN over the 34 short-term features of up to 100 frames (10 s), with "
             "normalisation and the masking of padding inside. Measured on the utterances that the live segmenter "
@@ -206,13 +212,6 @@ def train_speech(
     )
     trained.save(run)
     return trained
-
-
-_CORPORA = {
-    "ravdess": "RAVDESS speech (without the validation speakers)",
-    "tess": "TESS",
-    "emodb": "EMO-DB",
-}
 
 
 def _chances(clips: Clips, rows: NDArray[np.int64]) -> NDArray[np.float64]:

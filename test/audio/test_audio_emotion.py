@@ -5,8 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from mer_ros.audio.emotion import AudioEmotion, AudioEmotionOptions, voice_quality
+from mer_ros.audio.emotion import LONGEST_PART_S, AudioEmotion, AudioEmotionOptions, voice_quality
 from mer_ros.audio.features import feature_matrix
+from mer_ros.audio.prosody import prosody
 from mer_ros.emotion import Modality
 from mer_ros.errors import InputError, ModelError, OptionError
 from mer_ros.utterance import SpeechState, Utterance
@@ -15,15 +16,15 @@ from mer_ros.utterance import SpeechState, Utterance
 class FakeModel:
     """Remembers what it was given."""
 
-    entry = SimpleNamespace(name="fake")
-
-    def __init__(self, outputs=7):
+    def __init__(self, outputs=7, inputs=("features",)):
+        self.entry = SimpleNamespace(name="fake", inputs=dict.fromkeys(inputs))
         self.outputs = outputs
         self.seen = []
 
     def run(self, **arrays):
         self.seen.append(arrays)
-        return {"probabilities": np.full((1, self.outputs), 1 / self.outputs, np.float32)}
+        rows = len(next(iter(arrays.values())))
+        return {"probabilities": np.full((rows, self.outputs), 1 / self.outputs, np.float32)}
 
 
 def utterance(samples, state=SpeechState.ENDED, **more):
@@ -48,6 +49,27 @@ def test_features_go_through_the_model():
     assert estimate.model == "fake"
     assert estimate.quality == 1.0
     assert estimate.latency_ms > 0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "parts"),
+    [(0.3, 1), (LONGEST_PART_S, 1), (LONGEST_PART_S + 1 / 16_000, 2), (60.0, 8)],
+)
+def test_a_long_voice_is_heard_in_parts(seconds, parts):
+    model = FakeModel(inputs=("samples", "prosody"))
+    samples = voice(seconds)
+    estimate = AudioEmotion(model).estimate(utterance(samples))
+    (seen,) = model.seen
+    assert seen["samples"].dtype == seen["prosody"].dtype == np.float32
+    assert seen["samples"].shape == (parts, len(samples) // parts)
+    np.testing.assert_array_equal(seen["samples"].ravel()[:4000] * 32768, samples[:4000])
+    np.testing.assert_array_equal(seen["prosody"][-1], prosody(seen["samples"][-1]))
+    assert estimate.probabilities.shape == (7,)
+
+
+def test_a_model_with_other_inputs_is_refused():
+    with pytest.raises(ModelError, match="fake takes pictures"):
+        AudioEmotion(FakeModel(inputs=("pictures",)))
 
 
 @pytest.mark.parametrize(
