@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mer_ros.corpora.faces import read_faces
+from mer_ros.corpora.speech import read_clips
 from mer_ros.corpora.text import read_meld
 from mer_ros.emotion import EMOTIONS
 from mer_ros.evaluation.fusion_cli import add_fusion_parser
@@ -29,6 +30,10 @@ from mer_ros.inference.manifest import choose_entry, load_manifest
 from mer_ros.inference.providers import DEVICES
 
 BELOW_TARGET = 1
+_ROBUST_HELP = {
+    "speech": "soft voices, noise, telephone, rooms",
+    "face": "small, blurred, dark, tilted, hidden faces",
+}
 HEARD_HELP = "also these lines as a recogniser heard them: csv files of `mer heard`"
 SCORE_NAMES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1": "macro F1", "uar": "UAR"}
 
@@ -78,8 +83,8 @@ def add_evaluate_parser(subparsers: Any, default_models: Path) -> None:
             sub.add_argument("--corpus", default="", help="only this one, such as ravdess")
         if task == "text":
             sub.add_argument("--heard", type=Path, nargs="+", default=(), metavar="FILE", help=HEARD_HELP)
-        if task == "face":
-            sub.add_argument("--robust", action="store_true", help="also small, blurred, dark, tilted, hidden faces")
+        if task in _ROBUST_HELP:
+            sub.add_argument("--robust", action="store_true", help=f"also {_ROBUST_HELP[task]}")
 
 
 def _one(args: argparse.Namespace) -> int:
@@ -96,10 +101,15 @@ def _one(args: argparse.Namespace) -> int:
             told["heard"] = [heard_words(model, path) for path in args.heard]
         _print_words(told["short_answers"], told.get("heard", ()))
     if getattr(args, "robust", False):
-        from mer_ros.evaluation.degrade import robustness
+        if args.task == "speech":
+            from mer_ros.evaluation.voice_conditions import voice_robustness
 
-        told["robust"] = robustness(model, read_faces(args.data))
-        _print_robust(told["robust"])
+            told["robust"] = voice_robustness(model, read_clips(args.data, speakers, args.corpus))
+        else:
+            from mer_ros.evaluation.degrade import robustness
+
+            told["robust"] = robustness(model, read_faces(args.data))
+        _print_robust(told["robust"], "UAR" if args.task == "speech" else "accuracy")
     if args.json:
         print(json.dumps(told))
     return 0
@@ -154,8 +164,8 @@ def _print_words(short: Mapping[str, Any], heard: Sequence[Mapping[str, Any]]) -
         )
 
 
-def _print_robust(found: Mapping[str, Mapping[str, float]]) -> None:
-    table = Table("changed", "how", "accuracy", box=None, pad_edge=False)
+def _print_robust(found: Mapping[str, Mapping[str, float]], score: str) -> None:
+    table = Table("changed", "how", score, box=None, pad_edge=False)
     for kind, settings in found.items():
         for setting, accuracy in settings.items():
             table.add_row(kind, setting, f"{accuracy:.3f}")
