@@ -141,7 +141,11 @@ def evaluate_tuples(
         subsets={name_of(s): _figures(labels, p) for s, p in alone.items()},
         subsets_in_dialogue={name_of(s): _figures(labels, p) for s, p in with_past.items()},
         ece_if_calibrated={m.value: _ece_by_chance(alone[(m,)]) for m in Modality},
-        short={name: {"n": int(short.sum()), **_figures(labels[short], p[short])} for name, p in shorts.items()},
+        short={
+            name: {"n": int(short.sum()), **_figures(labels[short], p[short])}
+            for name, p in shorts.items()
+            if short.any()
+        },
         thresholds=_thresholds(labels, final),
         ms_p50=float(np.percentile(times, 50)),
         ms_p95=float(np.percentile(times, 95)),

@@ -54,7 +54,8 @@ def _print(result: FusionEvaluation) -> None:
     console.print(_table("modalities", result.subsets_in_dialogue, "with the dialogue model"))
     chance = ", ".join(f"{name} {value:.3f}" for name, value in result.ece_if_calibrated.items())
     console.print(f"ECE that perfectly calibrated models would show by chance, with so few inputs: {chance}.\n")
-    console.print(_table("short answers", result.short, "answers of a word or two, such as yeah, okay, no"))
+    if result.short:
+        console.print(_table("short answers", result.short, "answers of a word or two, such as yeah, okay, no"))
     console.print(_table("confidence", result.thresholds, "all three, if what is less certain is left unnamed"))
     for name, loss in result.worse.items():
         console.print(f"{name} is less accurate than the best of its modalities, by {loss:.4f}.")
