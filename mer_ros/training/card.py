@@ -115,7 +115,10 @@ def _robust(found: Mapping[str, Any]) -> Iterator[str]:
     """A table of what is left under worse conditions."""
     if not found:
         return
-    yield f"| changed | how | {SCORES[found['score']]} (n = {found['n']:,}) |"
+    same = ', or, for "same answer", the share answered as before' if "same answer" in found else ""
+    yield f"Under worse conditions, {SCORES[found['score']]}{same} (n = {found['n']:,}):"
+    yield ""
+    yield "| changed | how | value |"
     yield "|---|---|---|"
     for kind, settings in found.items():
         if isinstance(settings, Mapping):

@@ -138,7 +138,7 @@ def test_worse_conditions_have_a_table(models, corpora):
     (entry,), record = load_manifest(models), read_record(models, "tiny-text")
     worse = {"n": 2, "score": "uar", "unchanged": {"as it is": 0.5}, "noise": {"10 dB": 0.25, "0 dB": 0.125}}
     text = card_text(entry, replace(record, measured={**record.measured, "robust": worse}), 20)
-    assert "(UAR) (n = 2) |" in text
+    assert "Under worse conditions, unweighted average recall (UAR) (n = 2):" in text
     assert "| unchanged | as it is | 0.500 |\n| noise | 10 dB | 0.250 |\n| noise | 0 dB | 0.125 |" in text
 
 
