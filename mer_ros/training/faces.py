@@ -1,13 +1,13 @@
 """Trains the face stream of CAER-Net on FER2013's faces, which have no context: see `fusion` for that.
 
-Two passes. The first sees strong changes, in small crops, which cost less. The second, short and at a low rate, sees
-mild ones in crops of the size in use, and learns half from the labels and half from what the first pass has come to
-think of the unchanged image (self-distillation): people agree on about 65 % of FER2013's labels, so that a label
-alone is often wrong.
+Three passes. The first sees strong changes. The second sees milder ones, and learns from the labels and from what the
+first pass has come to think of the unchanged image (self-distillation): people agree on about 65 % of FER2013's
+labels, so that a label alone is often wrong. The third sees mild changes, and the rate falls to nothing.
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -21,14 +21,16 @@ from mer_ros.corpora.faces import Faces, load_fer2013, split_rows, without_copie
 from mer_ros.emotion import EMOTIONS
 from mer_ros.training.augment import augment_faces, mixed
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of
-from mer_ros.training.networks.face import SEEN, FaceClassifier, middle
+from mer_ros.training.networks.face import FaceClassifier, middle
 
 FACE_OPTIONS = FitOptions(
     epochs=34, batch_size=128, learning_rate=3e-3, weight_decay=5e-2, average=0.998, bfloat16=True
 )
-SETTLE_OPTIONS = replace(FACE_OPTIONS, epochs=6, learning_rate=6e-4)
-CROP = 40  # pixels a side in the first pass
-SMOOTHING, TAUGHT = 0.1, 0.5  # share of the labels spread over all; share of the second pass that is taught
+UNTIL, SETTLE_UNTIL = 30, 11  # epochs of these passes: the last ones, at the lowest rates, are left to the next pass
+SETTLE_OPTIONS = replace(FACE_OPTIONS, epochs=14, learning_rate=1.2e-3, warm_up=0.05)
+FINISH_OPTIONS = replace(FACE_OPTIONS, epochs=9, learning_rate=1e-3, warm_up=0.05)
+CROP = 40  # pixels a side that training sees: it costs less than 48
+SMOOTHING, TAUGHT = 0.1, 0.4  # share of the labels spread over all; share of the second pass that is taught
 MIXED = 0.3  # share of the first pass' batches that are mixed up
 RARE = 2  # how often an epoch holds each image of the rarest class, disgust: 1.5 % of train
 HELD_OUT = 0.05  # of train, for the temperature and for choices: never the validation part
@@ -95,20 +97,28 @@ def train_face_stream(
         right = face_logits(network, held_out).argmax(1) == torch.from_numpy(held_out.labels)
         return right.float().mean().item()
 
-    def run_pass(name: str, targets: torch.Tensor, strength: float, side: int, mix: float, chosen: FitOptions) -> None:
+    def run_pass(name: str, strength: float, mix: float, chosen: FitOptions, until: int | None, learn: bool) -> None:
+        teacher = copy.deepcopy(network) if learn else None
+        learned: list[torch.Tensor] = []  # once: a pass that was finished before does not ask for it
+
         def batches(generator: np.random.Generator) -> Iterable[Batch]:
-            for faces, wanted in shuffled((images, targets), chosen.batch_size, generator):
-                changed = augment_faces(faces, strength, side)
+            if not learned:
+                told = targets if teacher is None else (1 - TAUGHT) * targets + TAUGHT * taught(teacher, images)
+                learned.append(told)
+            for faces, wanted in shuffled((images, learned[0]), chosen.batch_size, generator):
+                changed = augment_faces(faces, strength, CROP)
                 if generator.random() < mix:
                     changed, wanted = mixed(changed, wanted)
                 yield changed.contiguous(memory_format=torch.channels_last), wanted
 
         folder = run / name if run is not None else None
         steps = steps_of(len(images), chosen.batch_size)
-        fit(network, loss, batches, steps, chosen, run=folder, score=score, progress=progress)
+        fit(network, loss, batches, steps, chosen, run=folder, score=score, until=until, progress=progress)
 
-    run_pass("stream", targets, 1.0, CROP, MIXED, options)
-    settled = (1 - TAUGHT) * targets + TAUGHT * taught(network, images)
-    settle = replace(SETTLE_OPTIONS, epochs=min(SETTLE_OPTIONS.epochs, options.epochs), seed=options.seed)
-    run_pass("settle", settled, 0.4, SEEN, 0.0, settle)
+    def shortened(chosen: FitOptions) -> FitOptions:
+        return replace(chosen, epochs=min(chosen.epochs, options.epochs), seed=options.seed)
+
+    run_pass("stream", 1.0, MIXED, options, UNTIL, False)
+    run_pass("settle", 0.5, 0.0, shortened(SETTLE_OPTIONS), SETTLE_UNTIL, True)
+    run_pass("finish", 0.25, 0.0, shortened(FINISH_OPTIONS), None, False)
     return network

@@ -1,7 +1,8 @@
 """Puts the face stream into CAER-Net: with scenes that tell something, or with scenes that must not matter.
 
-FER2013's faces have no scene. Both streams are therefore fused over random scenes, and the answer is held to be
-the same whatever the scene: adaptive fusion learns to give the context no say until it is trained on real scenes.
+FER2013's faces have no scene. Both streams are therefore fused over random scenes: the fusion learns to answer as the
+face stream's own head does, and to answer the same whatever the scene. So adaptive fusion gives the context no say
+until it is trained on real scenes.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from mer_ros.corpora.faces import Faces
+from mer_ros.corpora.faces import Faces, load_fer2013
 from mer_ros.evaluation.scores import score
 from mer_ros.training.augment import augment_faces
 from mer_ros.training.calibration import fit_temperature, softmax
@@ -28,7 +29,8 @@ from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of
 from mer_ros.training.networks.face import SEEN, CaerNet, FaceStream, middle
 from mer_ros.training.trained import Report, Trained
 
-FUSION_OPTIONS = FitOptions(epochs=12, batch_size=512, learning_rate=2e-3, weight_decay=5e-2, average=0.98)
+FUSION_OPTIONS = FitOptions(epochs=12, batch_size=256, learning_rate=2e-3, weight_decay=5e-2, average=0.98)
+FUSION_FACES = 6000  # of train: as many as it takes to copy the head
 SCENES, SCENES_A_BATCH = 1500, 24
 SAMENESS = 4.0  # weight of the divergence between the answers with two scenes
 
@@ -57,35 +59,35 @@ def stream_features(stream: FaceStream, faces: torch.Tensor, augment: bool = Fal
 def fit_fusion(
     network: CaerNet,
     faces: Faces,
+    head: nn.Module,
     options: FitOptions = FUSION_OPTIONS,
     *,
     scenes: int = SCENES,
     run: Path | None = None,
     progress: bool = True,
 ) -> None:
-    """Train the context stream and the fusion in place, over random scenes, to answer by the face alone."""
+    """Train the context stream and the fusion in place, over random scenes, to answer by the face alone: as `head`,
+    the classifier that the face stream was trained with, does (distillation, Hinton et al., arXiv 1503.02531)."""
     torch.manual_seed(options.seed)
-    images, labels = grey_batch(faces)
-    variants = torch.stack(
-        [stream_features(network.face, images, augment=i > 0) for i in range(3)]
-    )  # plain, and augmented twice
+    images = grey_batch(faces)[0]
+    features = torch.cat([stream_features(network.face, images, augment) for augment in (False, True)])
+    with torch.no_grad():
+        targets = head.eval()(features).softmax(1)
     pool = torch.from_numpy(textures(scenes, np.random.default_rng(options.seed)))
 
     def batches(generator: np.random.Generator) -> Iterable[Batch]:
-        for (rows,) in shuffled((torch.arange(len(labels)),), options.batch_size, generator):
-            which = torch.from_numpy(generator.integers(0, len(variants), len(rows)))
+        for known, wanted in shuffled((features, targets), options.batch_size, generator):
             drawn = pool[torch.from_numpy(generator.choice(len(pool), SCENES_A_BATCH))]
-            pairs = torch.from_numpy(generator.integers(0, SCENES_A_BATCH, (2, len(rows))))
-            yield variants[which, rows], labels[rows], drawn, pairs
+            yield known, wanted, drawn, torch.from_numpy(generator.integers(0, SCENES_A_BATCH, (2, len(known))))
 
     def loss(network: nn.Module, batch: Batch) -> torch.Tensor:
-        features, labels, drawn, pairs = batch
+        known, wanted, drawn, pairs = batch
         scenes = network.context(drawn.permute(0, 3, 1, 2).float() / 255.0)  # type: ignore[operator]
-        one, two = (network.fusion(features, scenes[which]) for which in pairs)  # type: ignore[operator]
+        one, two = (network.fusion(known, scenes[which]) for which in pairs)  # type: ignore[operator]
         gap = functional.kl_div(one.log_softmax(1), two.log_softmax(1), reduction="batchmean", log_target=True)
-        return functional.cross_entropy(one, labels, label_smoothing=0.1) + SAMENESS * gap
+        return functional.cross_entropy(one, wanted) + SAMENESS * gap
 
-    steps = steps_of(len(labels), options.batch_size)
+    steps = steps_of(len(features), options.batch_size)
     fit(Fused(network), loss, batches, steps, options, run=run, progress=progress)
 
 
@@ -131,11 +133,13 @@ def train_face(
     train, held_out, validation = load_split(data)
     train = rare_repeated(train)
     options = replace(FACE_OPTIONS, epochs=epochs, seed=seed)
-    stream = train_face_stream(train, held_out, options, run, progress).stream
+    classifier = train_face_stream(train, held_out, options, run, progress)
     torch.manual_seed(seed)
     network = CaerNet()
-    network.face.load_state_dict(stream.state_dict())
-    fit_fusion(network, train, replace(FUSION_OPTIONS, seed=seed), run=run / "fusion", progress=progress)
+    network.face.load_state_dict(classifier.stream.state_dict())
+    some = train.rows(np.random.default_rng(seed).permutation(len(train))[:FUSION_FACES])
+    fusion_options = replace(FUSION_OPTIONS, seed=seed)
+    fit_fusion(network, some, classifier.head, fusion_options, run=run / "fusion", progress=progress)
     generator = np.random.default_rng(seed + 1000)
     temperature = fit_temperature(logits_of(network, held_out, textures(64, generator)), held_out.labels)
     scenes = textures(40, generator)
@@ -159,11 +163,17 @@ def train_face(
             prior=tuple(shares.tolist()),
             reliability=metrics["accuracy"],
             metrics=metrics,
-            data=("FER2013 train (less images that its validation part repeats)", "generated scenes"),
+            data=(
+                f"FER2013 train ({len(load_fer2013(data, 'train')):,} images, less those that its validation part "
+                f"repeats, and {len(held_out):,} held out for choices and the temperature)",
+                "generated scenes",
+            ),
             terms="FER2013: challenge data, research only.",
             command=command,
             about="Emotion of a face and its surroundings: CAER-Net's two streams, attention over the context, and "
-            "adaptive fusion (arXiv 1908.05913). The face stream sees 48x48 grey, made inside from the 96x96 crop. "
+            "adaptive fusion (arXiv 1908.05913). The face stream has nine layers and sees 40x40 grey pixels, made "
+            "inside from the 96x96 crop, and their mirror image; it was trained against small, blurred, dark, glaring, "
+            "noisy, tilted and partly hidden faces. "
             "FER2013 has no scenes, so the context was random while training and the fusion was held to give the "
             "same answer whatever the scene: this model answers by the face alone.",
             limits=(

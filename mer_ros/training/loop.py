@@ -99,6 +99,7 @@ def fit(
     run: Path | None = None,
     score: Callable[[nn.Module], float] | None = None,
     rate: Callable[[str], float] | None = None,
+    until: int | None = None,
     progress: bool = True,
 ) -> list[dict[str, float]]:
     """Fit `network` in place and give one row of history an epoch: epoch, loss, score, lr (at its end), seconds.
@@ -107,6 +108,7 @@ def fit(
     run: a folder for `checkpoint.pt`, `history.json` and `curves.png`; a checkpoint already there is resumed.
     score(network): higher is better, measured on the averaged weights in evaluation mode after each epoch.
     rate(name): the learning rate of a parameter as a share of the common one, 1 where not given.
+    until: stop after this epoch of the schedule, whose end another pass with changed batches takes over.
     """
     groups = _groups(network, options, rate or (lambda name: 1.0))
     optimiser = torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.99))
@@ -133,7 +135,8 @@ def fit(
         state = saved["state"]
     bfloat16 = use_bfloat16(options.bfloat16)
     drawn, done = time.perf_counter(), state["epoch"] == options.epochs
-    for epoch in range(state["epoch"], options.epochs):
+    last = options.epochs if until is None else min(until, options.epochs)
+    for epoch in range(state["epoch"], last):
         started = time.perf_counter()
         generator = seed_everything(options.seed * 100_003 + epoch)
         network.train()
@@ -162,7 +165,7 @@ def fit(
         state["history"].append(row)
         state["epoch"] = epoch + 1
         if progress:
-            tqdm.write(_told(title, row, options.epochs - state["epoch"]), file=sys.stderr)
+            tqdm.write(_told(title, row, last - state["epoch"]), file=sys.stderr)
         if checkpoint is not None:
             _save(
                 checkpoint,

@@ -28,7 +28,7 @@ class Stopped(Exception):
     pass
 
 
-def run(options=OPTIONS, folder=None, stop_in=None, score=None):
+def run(options=OPTIONS, folder=None, stop_in=None, score=None, until=None):
     torch.manual_seed(options.seed)
     network = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 3))
     epochs = []
@@ -42,7 +42,7 @@ def run(options=OPTIONS, folder=None, stop_in=None, score=None):
     def loss(network, batch):
         return functional.cross_entropy(network(batch[0]), batch[1])
 
-    history = fit(network, loss, batches, 4, options, run=folder, score=score, progress=False)
+    history = fit(network, loss, batches, 4, options, run=folder, score=score, until=until, progress=False)
     return network.state_dict(), history, len(epochs)
 
 
@@ -53,6 +53,15 @@ def same(one, two):
 def test_the_seed_decides_everything():
     assert same(run()[0], run()[0])
     assert not same(run()[0], run(replace(OPTIONS, seed=2))[0])
+
+
+def test_a_pass_that_ends_early_is_the_beginning_of_the_whole(tmp_path):
+    weights, history, _ = run(folder=tmp_path, until=2)
+    _, whole, _ = run()
+    assert [row["lr"] for row in history] == [row["lr"] for row in whole[:2]]
+    assert [row["loss"] for row in history] == [row["loss"] for row in whole[:2]]
+    assert same(weights, run(folder=tmp_path, until=2)[0])  # resumed, there is nothing left to do
+    assert same(run(folder=tmp_path)[0], run()[0])  # and it can still be finished
 
 
 def test_a_resumed_run_ends_like_one_that_was_not_stopped(tmp_path):

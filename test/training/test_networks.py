@@ -152,11 +152,11 @@ def test_changes_keep_range_and_shape():
 def test_fusion_over_random_scenes_answers_by_the_face_alone():
     faces = drawn_faces(128, np.random.default_rng(1))
     options = FitOptions(epochs=3, batch_size=16, learning_rate=3e-3, average=0.9)
-    stream = train_face_stream(faces, faces.rows(np.arange(8)), options, progress=False, width=8).stream
+    classifier = train_face_stream(faces, faces.rows(np.arange(8)), options, progress=False, width=8)
     network = CaerNet(width=8)
-    network.face.load_state_dict(stream.state_dict())
+    network.face.load_state_dict(classifier.stream.state_dict())
     fusion_options = FitOptions(epochs=10, batch_size=32, learning_rate=3e-3, average=0.9)
-    fusion.fit_fusion(network, faces, fusion_options, scenes=40, progress=False)
+    fusion.fit_fusion(network, faces, classifier.head, fusion_options, scenes=40, progress=False)
     unseen, scenes = drawn_faces(48, np.random.default_rng(3)), textures(12, np.random.default_rng(4))
     assert accuracy(unseen.labels, fusion.logits_of(network, unseen, scenes).argmax(1)) > 0.9
     effect = fusion.scene_effect(network, unseen, scenes, temperature=1.0)

@@ -12,7 +12,7 @@ from torch import nn
 from torch.nn import functional
 
 GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma
-SEEN = 44  # pixels a side, of the middle of a 48-pixel face, that the face stream looks at
+SEEN = 40  # pixels a side, of the middle of a 48-pixel face, that the face stream looks at
 
 
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
