@@ -13,12 +13,13 @@ if TYPE_CHECKING:
     from mer_ros.training.trained import Trained
 
 MODELS = ("text", "speech", "face", "context", "early-fusion", "fusion", "dialogue")
-ARCHITECTURES = {"text": ("lstm", "cnn", "bclstm")}  # of models that have several; the first is the default
+# Of models that have several; the first is the default.
+ARCHITECTURES = {"text": ("minilm", "lstm", "cnn", "bclstm"), "speech": ("encoder", "cnn")}
 GENERATED = ("context", "early-fusion")  # can be trained on made-up data
 
 _TRAIN_HELP = """what each model is trained on, inside of --data DIR:
   text          meld/*_sent_emo.csv, and goemotions_ekman/*.tsv if it is there
-  speech        speech.csv and the sound files that it names
+  speech        speech.csv and the sound files that it names; encoder: the package moonshine-voice as well
   face          fer2013/*.npz
   context       caer_s/{train,test}/<Emotion>/*.png (or DIR is CAER-S itself)
   early-fusion  meld/{train_splits,dev_splits_complete}/dia*_utt*.mp4 with MELD's csv (or DIR is MELD itself)
@@ -29,9 +30,9 @@ With --generated instead of --data, context and early-fusion learn from made-up 
 show that the mechanism learns.
 
 examples:
-  mer train text --data corpora --arch lstm
+  mer train text --data corpora --heard train_heard.csv
   mer train early-fusion --generated
-  mer export text-glove-lstm --run runs/text-lstm"""
+  mer export text-minilm-dialogue --run runs/text-minilm"""
 
 
 def add_train_parser(subparsers: Any, default_models: Path) -> None:
@@ -60,6 +61,7 @@ def add_train_parser(subparsers: Any, default_models: Path) -> None:
         metavar="DIR",
         help="fusion, dialogue: the models that they listen to (default: %(default)s)",
     )
+    parser.add_argument("--heard", type=Path, metavar="FILE", help="text minilm: MELD train as `mer heard` heard it")
     parser.add_argument("--face", type=Path, metavar="RUN", help="context: a run whose face stream is taken over")
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="processor threads (default: 2)")
     parser.add_argument(
@@ -145,6 +147,10 @@ def train(arguments: argparse.Namespace) -> int:
 def _train(arguments: argparse.Namespace, run: Path, arch: str, common: dict[str, Any]) -> Trained:
     data = arguments.data  # None: generated
     match arguments.model:
+        case "text" if arch == "minilm":
+            from mer_ros.training.conversations import train_conversations
+
+            return train_conversations(data, run, heard=arguments.heard, **common)
         case "text" if arch == "bclstm":
             from mer_ros.training.bclstm import train_bclstm
 
@@ -153,6 +159,10 @@ def _train(arguments: argparse.Namespace, run: Path, arch: str, common: dict[str
             from mer_ros.training.text import train_text
 
             return train_text(data, run, arch=arch, **common)
+        case "speech" if arch == "encoder":
+            from mer_ros.training.voice import train_voice
+
+            return train_voice(data, run, **common)
         case "speech":
             from mer_ros.training.speech import train_speech
 
@@ -224,6 +234,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise OptionError(f"--arch is for {' and '.join(ARCHITECTURES)}; leave it out for {arguments.model}.")
     if arguments.arch and arguments.arch not in known:
         raise OptionError(f"--arch {arguments.arch} is no network of {arguments.model}; use {', '.join(known)}.")
+    if arguments.heard is not None and (arguments.model != "text" or arguments.arch not in (None, "minilm")):
+        raise OptionError("--heard is for the text model minilm alone; leave it out.")
     if arguments.model == "fusion" and arguments.epochs is not None:
         raise OptionError("the fusion is fitted at once, not in epochs; leave out --epochs.")
     if arguments.threads < 1:
@@ -245,6 +257,8 @@ def _command(arguments: argparse.Namespace, arch: str) -> str:
         words += ["--arch", arch]
     if arguments.epochs is not None:
         words += ["--epochs", str(arguments.epochs)]
+    if arguments.heard is not None:
+        words += ["--heard", arguments.heard.name]
     if arguments.face is not None:
         words += ["--face", f"runs/{arguments.face.name}"]
     return shlex.join(words)

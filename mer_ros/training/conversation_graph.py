@@ -9,6 +9,7 @@ import torch
 from mer_ros.text.readers import VOCABULARY
 from mer_ros.training.export import Graph, Head
 from mer_ros.training.networks.minilm import ConversationNet
+from mer_ros.training.quantise import quantise_products
 from mer_ros.training.trained import Trained
 
 # How far a probability may move by 8-bit weights; what that costs in score is in the card.
@@ -60,21 +61,7 @@ def finish(path: Path, vocabulary: tuple[str, ...]) -> None:
     """Make the weights of matrices and the table of words 8-bit, and put the vocabulary into the file."""
     import onnx
 
-    quantise(path)
+    quantise_products(path, ("MatMul", "Gather"))
     model = onnx.load(str(path))
     onnx.helper.set_model_props(model, {VOCABULARY: "\n".join(vocabulary)})
     onnx.save(model, str(path))
-
-
-def quantise(path: Path) -> None:
-    """Dynamic quantisation (Jacob et al. 2018): weights one scale a column, activations as they come."""
-    from onnxruntime.quantization import QuantType, quantize_dynamic
-
-    quantize_dynamic(
-        str(path),
-        str(path),
-        op_types_to_quantize=["MatMul", "Gather"],
-        per_channel=True,
-        weight_type=QuantType.QInt8,
-        extra_options={"MatMulConstBOnly": True},
-    )

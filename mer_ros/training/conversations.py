@@ -125,7 +125,10 @@ def train_conversations(
         judge=judge,
         progress=progress,
     )
-    return _finish(student, dev, even, pieces, shares * weights, run, heard is not None, command)
+    student.load_state_dict(mean_weights([student, teachers[-1]]))
+    balance = (STUDENT_BALANCE + TEACHERS[-1].balance) / 2
+    prior = shares * class_weights(shares, balance)
+    return _finish(student, dev, even, pieces, prior, run, heard is not None, command)
 
 
 def mean_weights(networks: Sequence[ConversationNet]) -> dict[str, torch.Tensor]:
