@@ -83,12 +83,13 @@ def voice_robustness(
     `same answer` tells the share of clips whose likeliest emotion is the unchanged clip's. Raises InputError.
     """
     sounds = [read_sound(path) / 32768.0 for path in clips.paths]
+    listener, expert = SpeechListener(), AudioEmotion(model)
     unchanged = VoiceCondition("unchanged", "as recorded", lambda sound, others, generator: sound)
     found: dict[str, dict[str, float]] = {}
     same: dict[str, float] = {}
     first: NDArray[np.int64] | None = None
     for condition in tqdm((unchanged, *conditions), "conditions", disable=None if progress else True, leave=False):
-        rows = _answers(model, clips, sounds, condition)
+        rows = _answers(expert, listener, model.entry.prior, clips, sounds, condition)
         told = rows.argmax(axis=1)
         first = told if first is None else first
         found.setdefault(condition.kind, {})[condition.setting] = score(clips.labels, rows).uar
@@ -97,10 +98,16 @@ def voice_robustness(
     return found | ({"same answer": same} if same else {})
 
 
-def _answers(model: Model, clips: Clips, sounds: Sequence[Sound], condition: VoiceCondition) -> NDArray[np.float64]:
+def _answers(
+    expert: AudioEmotion,
+    listener: SpeechListener,
+    prior: Sequence[float],
+    clips: Clips,
+    sounds: Sequence[Sound],
+    condition: VoiceCondition,
+) -> NDArray[np.float64]:
     """[N, 7]; the model's prior where it gave no answer."""
-    listener, expert = SpeechListener(), AudioEmotion(model)
-    rows = np.tile(np.asarray(model.entry.prior, np.float64), (len(sounds), 1))
+    rows = np.tile(np.asarray(prior, np.float64), (len(sounds), 1))
     rows /= rows.sum(axis=1, keepdims=True)
     for i, sound in enumerate(sounds):
         others = [j for j in range(len(sounds)) if clips.speakers[j] != clips.speakers[i]] or [i]
