@@ -142,7 +142,9 @@ def _all(args: argparse.Namespace) -> int:
     table.columns[0].no_wrap, table.columns[0].min_width = True, 2 + max(map(len, results))
     console = Console(markup=False, highlight=False)
     console.print(table)
-    console.print("\n* the default of its task, which must meet the target. ms: an example, median. Measured on:")
+    console.print(
+        "\n* the task's default, which must meet the target. ms: processor time of an example, median. Measured on:"
+    )
     for what, names in measured.items():
         console.print(f"- {', '.join(names)}: {what}")
     if rest := [e.name for e in entries if e.task not in TARGETS]:

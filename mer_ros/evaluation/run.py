@@ -42,7 +42,8 @@ class Evaluation:
     intervals: 95 % of the scores, see `bootstrap`; drawn by `cluster` (dialogue, speaker, image), of which there are
     `clusters`. sentiment: of the model's own sentiment head, when it has one and the data tell sentiments.
     unavailable: for how many the adapter gave no estimate; they are scored as the model's training prior.
-    ms_p50, ms_p95: of one example through the adapter, features and model, in milliseconds.
+    ms_p50, ms_p95: of one example through the adapter, features and model, in milliseconds. On a processor it is the
+    processor's time, of all threads: what one core takes, whatever else the machine does meanwhile.
     """
 
     model: str
@@ -149,10 +150,11 @@ def _evaluate(
     tells_sentiment = False
     times = np.zeros(len(labels))
     unavailable = 0
+    clock = time.process_time if model.provider == "cpu" else time.perf_counter
     for i, example in enumerate(tqdm(examples, model.entry.name, len(labels), disable=None, leave=False)):
-        started = time.perf_counter()
+        started = clock()
         given = estimate(example)
-        times[i] = (time.perf_counter() - started) * 1e3
+        times[i] = (clock() - started) * 1e3
         if given.probabilities is None:
             unavailable += 1
             continue

@@ -88,7 +88,7 @@ def _measured(entry: ModelEntry, measured: Mapping[str, Any]) -> Iterator[str]:
     yield f"| latency, median | {measured['ms_p50']:.1f} ms | |"
     yield f"| latency, 95 % of all below | {measured['ms_p95']:.1f} ms | |"
     yield ""
-    yield f"Latency: of one example, its preparation included; {measured['machine']}."
+    yield f"Latency: processor time of one example, its preparation included; {measured['machine']}."
     yield ""
     yield "| class | precision | recall | F1 | n |"
     yield "|---|---|---|---|---|"
@@ -190,7 +190,7 @@ def table_text(folder: Path, entries: Sequence[ModelEntry]) -> str:
             )
         lines += ["", "Bold: the score by which models of a task are judged, with its 95 % interval. Measured on:", ""]
         lines += [f"- {entry.name}: {m['on']}" for entry, m in measured]
-        lines += ["", f"ms: an example, its preparation included; {measured[0][1]['machine']}.", ""]
+        lines += ["", f"ms: processor time of an example, its preparation included; {measured[0][1]['machine']}.", ""]
     rest = [e for e in entries if e not in [m[0] for m in measured]]
     if rest:
         lines += ["| model | task | score in training | n | measured on | size |", "|---|---|---|---|---|---|"]

@@ -125,6 +125,6 @@ def is_measurable(entry: ModelEntry) -> bool:
 def machine() -> str:
     """The machine that latencies were measured on, in general words."""
     return (
-        f"one thread on a {os.cpu_count()}-core {platform.machine().replace('_', '-')} machine, Python "
+        f"one core of a {os.cpu_count()}-core {platform.machine().replace('_', '-')} machine, Python "
         f"{platform.python_version().rpartition('.')[0]}, ONNX Runtime {onnxruntime.__version__}"
     )
