@@ -162,7 +162,8 @@ def _print_words(short: Mapping[str, Any], heard: Sequence[Mapping[str, Any]]) -
     for h in heard:
         console.print(
             f"as heard from {', '.join(h['voices'])} ({h['n']} lines, word error rate {h['word_error_rate']:.3f}): "
-            f"weighted F1 {h['weighted_f1']:.4f}, as written {h['written_weighted_f1']:.4f}, drop {h['drop']:.4f}"
+            f"weighted F1 {h['weighted_f1']:.4f}, as written {h['written_weighted_f1']:.4f}, drop {h['drop']:.4f}; "
+            f"written without exclamation marks {h['unmarked_weighted_f1']:.4f}"
         )
 
 

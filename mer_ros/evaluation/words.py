@@ -49,12 +49,14 @@ def heard_words(model: Model, path: Path) -> dict[str, Any]:
     """How well a text model does on lines as they were heard, beside the same lines as they were written.
 
     path: a file of `mer heard`. n, voices (kinds, and how many lines each spoke), word_error_rate, accuracy,
-    weighted_f1, ece and unavailable of the heard lines, the past heard as well; written_weighted_f1 and drop, the
-    difference; and short_answers among the heard, found by what was said. Raises InputError.
+    weighted_f1, ece and unavailable of the heard lines, the past heard as well; written_weighted_f1, and drop, the
+    difference; unmarked_weighted_f1, of the written lines with full stops for exclamation marks, which recognisers do
+    not write: what the drop is without a wrong word; and short_answers among the heard, found by what was said. Raises InputError.
     """
     written, heard = read_meld(path), read_meld(path, HEARD)
     voices = Counter(row[VOICE].split()[0].split("+")[0] for row in read_rows(path, (VOICE,)))
-    clean, result = evaluate_text(model, written), evaluate_text(model, heard)
+    unmarked = replace(written, texts=tuple(text.replace("?!", "?").replace("!", ".") for text in written.texts))
+    clean, flat, result = (evaluate_text(model, lines) for lines in (written, unmarked, heard))
     rows = np.flatnonzero([is_short_answer(text) for text in written.texts])
     return {
         "n": result.scores.n,
@@ -63,6 +65,7 @@ def heard_words(model: Model, path: Path) -> dict[str, Any]:
         "accuracy": result.scores.accuracy,
         "weighted_f1": result.scores.weighted_f1,
         "written_weighted_f1": clean.scores.weighted_f1,
+        "unmarked_weighted_f1": flat.scores.weighted_f1,
         "drop": clean.scores.weighted_f1 - result.scores.weighted_f1,
         "ece": result.scores.ece,
         "unavailable": result.unavailable,

@@ -109,6 +109,9 @@ def _words(measured: Mapping[str, Any]) -> Iterator[str]:
         what = f"heard from {' and '.join(heard['voices'])}, word error rate {heard['word_error_rate']:.3f}"
         yield f"| {what}: weighted F1 | {heard['weighted_f1']:.3f} | |"
         yield f"| {what}: drop from the {heard['n']:,} lines as written | {heard['drop']:.3f} | |"
+        if "unmarked_weighted_f1" in heard:
+            lost = heard["written_weighted_f1"] - heard["unmarked_weighted_f1"]
+            yield f"| {what}: of that, from exclamation marks, which nobody hears | {lost:.3f} | |"
 
 
 def _robust(found: Mapping[str, Any]) -> Iterator[str]:
