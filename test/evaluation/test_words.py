@@ -63,6 +63,7 @@ def test_the_drop_is_between_the_same_lines(model, heard_csv):
     assert told["word_error_rate"] == pytest.approx(3 / 7)
     assert told["drop"] == pytest.approx(told["written_weighted_f1"] - told["weighted_f1"])
     assert told["drop"] > 0.2, "two of three telling words were lost"
+    assert told["unmarked_weighted_f1"] == told["written_weighted_f1"], "this model does not look at marks"
     assert told["short_answers"]["n"] == 1
     heard_csv.write_text("Utterance,Emotion\nhappy,joy\n")
     with pytest.raises(InputError, match="no column Heard"):
