@@ -51,7 +51,8 @@ def heard_words(model: Model, path: Path) -> dict[str, Any]:
     path: a file of `mer heard`. n, voices (kinds, and how many lines each spoke), word_error_rate, accuracy,
     weighted_f1, ece and unavailable of the heard lines, the past heard as well; written_weighted_f1, and drop, the
     difference; unmarked_weighted_f1, of the written lines with full stops for exclamation marks, which recognisers do
-    not write: what the drop is without a wrong word; and short_answers among the heard, found by what was said. Raises InputError.
+    not write: what the drop is without a wrong word; and short_answers among the heard, found by what was said.
+    Raises InputError.
     """
     written, heard = read_meld(path), read_meld(path, HEARD)
     voices = Counter(row[VOICE].split()[0].split("+")[0] for row in read_rows(path, (VOICE,)))
