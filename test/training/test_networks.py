@@ -246,9 +246,8 @@ def test_dialogue_learns_that_moods_last():
     network = dialogue.fit_dialogue(lines, told, options, progress=False)
     before = score(unseen.labels, heard).weighted_f1
     assert score(unseen.labels, dialogue.roll_out(network, unseen, heard)).weighted_f1 > before + 0.04
-    scores = dialogue.choose_strength(network, unseen, heard)
-    assert scores[0.0] == pytest.approx(before)
-    assert scores[float(network.strength)] == max(scores.values())
+    likelihoods = dialogue.choose_strength(network, unseen, [heard])
+    assert likelihoods[round(float(network.strength), 2)] > likelihoods[0.0]
 
 
 def test_dialogue_without_a_past_changes_nothing_and_is_causal():
@@ -276,11 +275,6 @@ def test_windows_are_newest_last_and_stay_in_their_dialogue():
     assert same[2, -2:].tolist() == [1, 0]
     unknown = dialogue.windows(lines, told, known=np.zeros(len(lines), bool))[1]
     assert unknown[2, -2:].tolist() == [1, 1]
-
-
-def test_retarget_moves_the_prior():
-    prior, target = np.array([0.5, 0.5], np.float32), np.array([0.9, 0.1], np.float32)
-    assert dialogue.retarget(np.array([[0.5, 0.5]], np.float32), prior, target)[0].tolist() == pytest.approx([0.9, 0.1])
 
 
 def test_emotions_are_seven():
