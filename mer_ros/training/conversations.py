@@ -200,6 +200,7 @@ def _finish(
     emotions, sentiments = conversation_logits(network, talks_of(dev), pieces)
     scores = score(dev.labels, softmax(emotions, temperatures[0]))
     untouched = score(dev.labels[odd], softmax(emotions[odd], temperatures[0]))
+    nameless = [replace(talk, speakers=("",) * len(talk)) for talk in talks_of(dev)]
     trained = Trained(
         "text",
         {"arch": ARCH},
@@ -216,6 +217,8 @@ def _finish(
                 "ece": scores.ece,
                 "weighted_f1_of_odd_dialogues": untouched.weighted_f1,
                 "ece_of_odd_dialogues": untouched.ece,
+                "weighted_f1_without_names": told(network, nameless, pieces)[0].weighted_f1,
+                "weighted_f1_before_quantisation": scores.weighted_f1,
                 "sentiment_weighted_f1": score(
                     dev.sentiments, softmax(sentiments, temperatures[1]), SENTIMENTS
                 ).weighted_f1,
