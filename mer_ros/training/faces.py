@@ -31,6 +31,7 @@ SETTLE_OPTIONS = replace(FACE_OPTIONS, epochs=14, learning_rate=1.2e-3, warm_up=
 FINISH_OPTIONS = replace(FACE_OPTIONS, epochs=9, learning_rate=1e-3, warm_up=0.05)
 CROP = 40  # pixels a side that training sees: it costs less than 48
 SMOOTHING, TAUGHT = 0.1, 0.4  # share of the labels spread over all; share of the second pass that is taught
+TEACHER_SEES = 44  # pixels a side
 MIXED = 0.3  # share of the first pass' batches that are mixed up
 RARE = 2  # how often an epoch holds each image of the rarest class, disgust: 1.5 % of train
 HELD_OUT = 0.05  # of train, for the temperature and for choices: never the validation part
@@ -71,7 +72,7 @@ def face_logits(network: nn.Module, faces: Faces, batch_size: int = 256) -> torc
 def taught(network: FaceClassifier, images: torch.Tensor, batch_size: int = 256) -> torch.Tensor:
     """float [N, 7]: the probabilities that a classifier gives the images and their mirror images, on average."""
     network.eval()
-    parts = (network.head(network.stream.both(middle(part))) for part in images.split(batch_size))
+    parts = (network.head(network.stream.both(middle(part, TEACHER_SEES))) for part in images.split(batch_size))
     return torch.cat([part.softmax(1) for part in parts])
 
 
