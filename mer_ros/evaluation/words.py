@@ -15,6 +15,7 @@ from mer_ros.corpora.text import Lines, read_meld
 from mer_ros.evaluation.run import evaluate_text, line_reader
 from mer_ros.evaluation.scores import score
 from mer_ros.heard.corpus import HEARD, VOICE, error_rate_of
+from mer_ros.heard.voice import kind_of
 from mer_ros.heard.word_errors import words_of
 from mer_ros.inference import Model
 
@@ -55,7 +56,7 @@ def heard_words(model: Model, path: Path) -> dict[str, Any]:
     Raises InputError.
     """
     written, heard = read_meld(path), read_meld(path, HEARD)
-    voices = Counter(row[VOICE].split()[0].split("+")[0] for row in read_rows(path, (VOICE,)))
+    voices = Counter(kind_of(row[VOICE]) for row in read_rows(path, (VOICE,)))
     unmarked = replace(written, texts=tuple(text.replace("?!", "?").replace("!", ".") for text in written.texts))
     clean, flat, result = (evaluate_text(model, lines) for lines in (written, unmarked, heard))
     rows = np.flatnonzero([is_short_answer(text) for text in written.texts])

@@ -49,6 +49,11 @@ def choose_voice(speaker: str, kind: str = "piper", seed: int = 1) -> Voice:
     return Voice("piper", round(random.uniform(*SLOWNESS), 2), round(random.uniform(*PITCH), 2))
 
 
+def kind_of(voice: str) -> str:
+    """`piper` or `espeak`: of a voice as a string."""
+    return "piper" if voice.startswith("piper") else "espeak"
+
+
 class Speaker:
     """Speaks with any voice."""
 

@@ -59,7 +59,7 @@ def test_short_answers_of_a_corpus(model, heard_csv):
 def test_the_drop_is_between_the_same_lines(model, heard_csv):
     told = heard_words(model, heard_csv)
     assert told["n"] == 4
-    assert told["voices"] == {"piper": 3, "en-us": 1}
+    assert told["voices"] == {"piper": 3, "espeak": 1}
     assert told["word_error_rate"] == pytest.approx(3 / 7)
     assert told["drop"] == pytest.approx(told["written_weighted_f1"] - told["weighted_f1"])
     assert told["drop"] > 0.2, "two of three telling words were lost"
