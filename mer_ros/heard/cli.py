@@ -21,7 +21,8 @@ def add_heard_parser(subparsers: Any) -> None:
         help="speak lines of text and recognise them, to test and train with what a robot hears",
         description="Speaks the lines of a csv in MELD's layout with synthetic voices and recognises them with the "
         "default speech to text. The output has the same columns, and Heard and Voice: `mer evaluate text "
-        "--heard` tells what is lost, `mer train text --heard` learns from it. A run that was stopped goes on where it was.",
+        "--heard` tells what is lost, `mer train text --heard` learns from it. A run that was stopped goes on where it "
+        "was.",
     )
     parser.add_argument("--data", type=Path, required=True, metavar="FILE", help="csv with MELD's columns")
     parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="csv to write")
