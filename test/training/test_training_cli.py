@@ -117,13 +117,14 @@ def test_train_and_export_from_end_to_end(tmp_path, capsys):
 
     speakers = [f"ravdess-{n}" for n in (15, 16, 17, 18)] + [f"ravdess-0{n}" for n in range(1, 5)]
     speech_folder(tmp_path, speakers)
-    train = ["train", "speech", "--data", str(tmp_path), "--output", str(tmp_path / "runs"), "--epochs", "1"]
+    runs = tmp_path / "runs"
+    train = ["train", "speech", "--arch", "cnn", "--data", str(tmp_path), "--output", str(runs), "--epochs", "1"]
     assert main([*train, "--quiet", "--threads", "1"]) == 0, capsys.readouterr().err
     assert "uar" in capsys.readouterr().out
     models = tmp_path / "models"
-    assert main(["export", "v", "--run", str(tmp_path / "runs" / "speech"), "--models", str(models)]) == 0
+    assert main(["export", "v", "--run", str(runs / "speech-cnn"), "--models", str(models)]) == 0
     entry = load_model(models, "speech").entry
-    assert entry.command == "mer train speech --data DIR --seed 1 --epochs 1"
+    assert entry.command == "mer train speech --data DIR --seed 1 --arch cnn --epochs 1"
     assert entry.metrics["n"] == 8
     assert sum(entry.prior) == pytest.approx(1, abs=1e-3)
 
