@@ -15,7 +15,7 @@ from mer_ros.evaluation.run import data_file, evaluate_face, evaluate_speech, ev
 from mer_ros.inference import load_manifest, load_model
 
 TOLERANCE = 1e-3  # in probability; processors round otherwise
-QUANTISED = {"text-minilm-dialogue": 0.1}  # 8-bit activations make more of that
+QUANTISED = {"text-minilm-dialogue": 0.1, "speech-encoder": 0.1}  # 8-bit activations make more of that
 SAMPLE, CLIPS = 150, 60
 
 
