@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from dataclasses import replace
 
@@ -51,6 +52,28 @@ def test_the_shipped_table_is_that_of_the_manifest(models_dir):
     assert (models_dir / TABLE_FILE).read_text(encoding="utf-8") == table_text(models_dir, load_manifest(models_dir)), (
         "run `mer card`"
     )
+
+
+def test_the_readme_says_what_the_manifest_says(models_dir):
+    entries = {entry.name: entry for entry in load_manifest(models_dir) if entry.task in HEADLINES}
+    readme = (models_dir.parent / "README.md").read_text()
+    rows = re.findall(r"^\| `([\w-]+)` (\* )?\|(.*)\|$", readme, re.MULTILINE)
+    told = {name: (bool(mark), rest) for name, mark, rest in rows if name in entries}
+    assert set(told) == set(entries)
+    for name, (default, rest) in told.items():
+        entry = entries[name]
+        score, (low, high) = HEADLINES[entry.task], entry.metrics["intervals"][HEADLINES[entry.task]]
+        assert default == entry.default
+        cells = [cell.strip() for cell in rest.split("|")]
+        assert cells[1].split()[-1] == f"{entry.metrics[score]:.3f}", name
+        assert cells[2:4] == [f"{low:.3f} to {high:.3f}", f"{entry.metrics['n']:,}"], name
+        assert float(cells[4]) == pytest.approx(entry.metrics["ms_p50"], abs=0.051), name
+    words = " ".join(readme.split())
+    for heard in (
+        entry.metrics["heard"][0] for entry in entries.values() if entry.default and "heard" in entry.metrics
+    ):
+        assert f"(word error rate {heard['word_error_rate']:.3f};" in words
+        assert f"a weighted F1 of {heard['weighted_f1']:.3f}" in words
 
 
 @pytest.fixture
