@@ -25,10 +25,11 @@ def draw_curves(path: Path, histories: Mapping[str, History]) -> None:
     phases = [(name, rows) for name, rows in histories.items() if rows][-MOST_PHASES:]
     if not phases:
         return
-    figure = new_figure(1.0 + 2.6 * len(phases), 3.6)
-    axes = figure.subplots(2, len(phases), squeeze=False, sharex="col")
+    keys = ("loss", "score") if any("score" in row for _, rows in phases for row in rows) else ("loss",)
+    figure = new_figure(1.0 + 2.6 * len(phases), 0.4 + 1.6 * len(keys))
+    axes = figure.subplots(len(keys), len(phases), squeeze=False, sharex="col")
     for column, (name, rows) in enumerate(phases):
-        for axis, key, colour in zip(axes[:, column], ("loss", "score"), ("tab:blue", "tab:orange"), strict=True):
+        for axis, key, colour in zip(axes[:, column], keys, ("tab:blue", "tab:orange"), strict=False):
             points = [(row["epoch"], row[key]) for row in rows if key in row]
             if points:
                 axis.plot(*zip(*points, strict=True), color=colour, marker=".", linewidth=1)
@@ -39,6 +40,7 @@ def draw_curves(path: Path, histories: Mapping[str, History]) -> None:
             if column == 0:
                 axis.set_ylabel(key)
         axes[0, column].set_title(name, fontsize=10)
-        axes[1, column].set_xlabel("epoch")
-        axes[1, column].xaxis.get_major_locator().set_params(integer=True)
+        axes[-1, column].set_xlabel("epoch")
+        axes[-1, column].set_xlim(0.5, max(row["epoch"] for row in rows) + 0.5)
+        axes[-1, column].xaxis.get_major_locator().set_params(integer=True)
     save_png(figure, path)
