@@ -210,6 +210,7 @@ def test_interrupt_before_anything_runs():
         stderr=subprocess.PIPE,
         text=True,
         env=ENVIRONMENT,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a run in the background ignores it
     )  # fmt: skip
     assert process.stdout.readline() == "up\n"
     process.send_signal(signal.SIGINT)

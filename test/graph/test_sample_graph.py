@@ -163,6 +163,6 @@ def test_offline_the_same_stages_give_the_same_utterances_and_the_same_voices_an
         assert length_ns == other.end_ns - other.start_ns
         assert one.transcript == other.transcript
         assert one.modalities[1].probabilities == pytest.approx(other.modalities[1].probabilities, abs=1e-4)
-        words = Transcript(0, other.start_ns, other.end_ns, one.transcript, True, one.transcript_confidence)
+        words = Transcript(0, other.start_ns, other.end_ns, one.transcript, True)
         said = experts.text.estimate(words, tuple(one.context), one.person_id)
         assert one.modalities[2].probabilities == pytest.approx(said.probabilities, abs=1e-4)
