@@ -178,7 +178,8 @@ def train_face(
             "same answer whatever the scene: this model answers by the face alone.",
             limits=(
                 "FER2013: research only.",
-                "Choices were made on images held out of train; the validation part was looked at once, at the end.",
+                "Choices were made on images held out of train; the validation part was scored some times at the end, "
+                "and nothing was chosen by it.",
                 "The context has no say yet: train it on CAER-S with `mer train context --data DIR`.",
                 "FER2013 was collected by web search and its labels are noisy (people agree on about 65 %).",
                 "Posed expressions weigh more than spontaneous ones; ages and skin tones are not balanced.",
