@@ -8,59 +8,29 @@ from __future__ import annotations
 import sys
 import time
 
-import cv2
 from mer_msgs.msg import Utterance, VisualWindow
 from sensor_msgs.msg import CompressedImage, Image
 
+from mer_ros import stages
 from mer_ros.errors import MerError
 from mer_ros.nodes import qos
 from mer_ros.nodes.base import PipelineNode, spin
 from mer_ros.nodes.conversions.audio import utterance_of
 from mer_ros.nodes.conversions.vision import frame_of, window_message
 from mer_ros.nodes.health import WARN, Condition
-from mer_ros.nodes.parameters import Parameter, table_of
+from mer_ros.settings.tables import CAMERA
 from mer_ros.utterance import VisualWindow as Window
-from mer_ros.vision.detector import DEFAULT_DETECTOR, DETECTORS, make_detector
-from mer_ros.vision.observer import FaceObserver, ObserverOptions
-from mer_ros.vision.tracker import TrackerOptions
+from mer_ros.vision.observer import FaceObserver
 
 _POLL_S = 0.1
 _BLIND_S = 2.0  # without a frame for so long, the driver is probably gone
 _FRAMELESS = 3  # utterances in a row in which no frame lies: the stamps are of two clocks
 
-_OBSERVER = {
-    "window_frames": ("frames in a visual window at most", 1, 256),
-    "sample_period_ms": ("least time between two frames that are cropped", 10, 10000),
-    "buffer_s": ("how long crops are kept, hence the longest utterance that is covered whole", 1.0, 120.0),
-    "interim_period_ms": ("time between interim windows; 0 for none", 0, 60000),
-    "interim_span_ms": ("what an interim window covers when nobody speaks", 100, 60000),
-    "deadline_ms": ("how long after an utterance's end its window waits for a frame", 0, 60000),
-    "max_rate_hz": ("frames beyond this rate are dropped; 0 for no limit", 0.0, 1000.0),
-    "jump_ms": ("stamps further apart than this are taken for a jump of the clock", 100, 600000),
-    "margin": ("side of the face crop over the size of the face's box", 0.5, 3.0),
-    "upright_deg": ("heads tilted by more than this are turned upright", 0.0, 180.0),
-}
-_TRACKER = {
-    "detect_period_ms": ("the detector runs on frames at least this far apart", 0, 60000),
-    "coast_ms": ("a face that the detector no longer finds is followed for so long", 0, 60000),
-    "lost_after_ms": ("a face unseen for so long is forgotten", 0, 60000),
-    "max_tracks": ("faces that are followed at most", 1, 100),
-}
-
 
 class CameraNode(PipelineNode):
     """The face observer as a node."""
 
-    table = (
-        Parameter("compressed", False, "subscribe to image_raw/compressed in place of image_raw"),
-        Parameter("reliability", "best_effort", "of the image subscription", choices=("best_effort", "reliable")),
-        Parameter("detector", DEFAULT_DETECTOR, "face detector", choices=tuple(DETECTORS)),
-        Parameter("detector_model", "", "the detector's model file; yunet needs one"),
-        Parameter("detector_min_score", 0.0, "detections below are dropped; 0: the detector's own", 0.0, 0.99),
-        Parameter("detector_width_px", 0, "wider frames are scaled down for it; 0: the detector's own", 0, 4096),
-        *table_of("observer", ObserverOptions(), _OBSERVER),
-        *table_of("tracker", TrackerOptions(), _TRACKER),
-    )
+    table = CAMERA
 
     def __init__(self) -> None:
         super().__init__("camera")
@@ -73,16 +43,8 @@ class CameraNode(PipelineNode):
 
     def build(self) -> None:
         """Make detector and observer."""
-        p = self.parameters
-        cv2.setNumThreads(1)  # frames are small: more threads cost more than they bring, and other nodes need cores
-        detector = make_detector(
-            p["detector"],
-            model_path=p["detector_model"] or None,
-            min_score=p["detector_min_score"] or None,
-            width_px=p["detector_width_px"] or None,
-        )
-        tracker = TrackerOptions(**p.group("tracker"))
-        self._observer = FaceObserver(detector, ObserverOptions(**p.group("observer"), tracker=tracker))
+        detector = stages.detector(self.parameters)
+        self._observer = stages.observer(self.parameters, detector)
         self._window = self.speak(VisualWindow, "visual_window", qos.events())
         self.get_logger().info(f"faces are found by {detector.name}")
 

@@ -7,18 +7,14 @@ Service `~/reset_dialogue`. It runs the emotion models; everything else is the p
 from __future__ import annotations
 
 import sys
-from pathlib import Path
+from collections.abc import Mapping
 
 from mer_msgs.msg import Emotion, Transcript, Utterance, VisualWindow
 from mer_msgs.srv import ResetDialogue
 
-from mer_ros import resources
-from mer_ros.emotion import EMOTIONS, EmotionEstimate, Modality
-from mer_ros.experts import ExpertOptions, load_experts
-from mer_ros.fusion.dialogue import DialogueOptions
+from mer_ros import stages
+from mer_ros.emotion import EmotionEstimate, Modality
 from mer_ros.fusion.fuser import EmotionFuser
-from mer_ros.fusion.options import FusionOptions
-from mer_ros.graph import DEVICES
 from mer_ros.nodes import qos
 from mer_ros.nodes.base import PipelineNode, spin
 from mer_ros.nodes.conversions.audio import utterance_of
@@ -26,73 +22,30 @@ from mer_ros.nodes.conversions.emotions import emotion_message
 from mer_ros.nodes.conversions.vision import window_of
 from mer_ros.nodes.conversions.words import transcript_of
 from mer_ros.nodes.health import WARN, Condition
-from mer_ros.nodes.parameters import Parameter, table_of
+from mer_ros.settings.tables import FUSION
 
 _POLL_S = 0.05
 _LOOK_AROUND_S = 1.0
 _MANY_MISSED = 0.5  # share of the last utterances without a modality that is worth a warning
 
-_PRIOR = f"how frequent each emotion is where the robot is used: {', '.join(EMOTIONS)}"
-_TRUST = "factors on the trust in face, audio and text that was fitted; 0 silences one"
-_FUSION = {
-    "deadline_ms": ("an utterance is published without what has not come so long after its end came", 50.0, 60000.0),
-    "independence": ("how much agreeing modalities add to each other's certainty; -1: as fitted", -1.0, 1.0),
-    "abstain": ("an emotion less probable than this is published as unknown; 0: never", 0.0, 1.0),
-    "early": ("let the early-fusion network decide when all three modalities are there",),
-    "live_period_ms": ("least time between interim estimates", 20.0, 60000.0),
-    "live_horizon_ms": ("how old may be what an interim estimate uses", 50.0, 60000.0),
-}
-_DIALOGUE = {
-    "silence_s": ("a silence of this length ends the dialogue", 1.0, 86400.0),
-    "context_turns": ("turns published with every emotion", 0, 64),
-    "remembered_turns": ("turns kept at most", 1, 1000),
-}
-
 
 class FusionNode(PipelineNode):
     """The fusion as a node."""
 
-    table = (
-        Parameter("models", "", "folder with the models' manifest; empty: the models of this package"),
-        Parameter("device", "auto", "where the models run", choices=DEVICES),
-        Parameter("use_face", True, "use face and context"),
-        Parameter("use_audio", True, "use the voice"),
-        Parameter("use_text", True, "use the words"),
-        Parameter("use_dialogue", True, "let what was said before count"),
-        Parameter("face_model", "", "name of a face model; empty: the default one"),
-        Parameter("speech_model", "", "name of a speech model; empty: the default one"),
-        Parameter("text_model", "", "name of a text model; empty: the default one"),
-        Parameter("live", True, "publish interim estimates on emotion/live"),
-        Parameter("fusion.target_prior", list(FusionOptions().target_prior), _PRIOR),
-        Parameter("fusion.trust", list(FusionOptions().trust), _TRUST),
-        *table_of("fusion", FusionOptions(), _FUSION),
-        *table_of("dialogue", DialogueOptions(), _DIALOGUE),
-    )
+    table = FUSION
 
     def __init__(self) -> None:
         super().__init__("fusion")
         self._fuser: EmotionFuser | None = None
-        self._providers: dict[str, str] = {}
+        self._providers: Mapping[str, str] = {}
         self._frame_id = ""
         self.create_service(ResetDialogue, "~/reset_dialogue", self._reset_dialogue)
 
     def build(self) -> None:
         """Load the models."""
         p = self.parameters
-        used = [m for m in Modality if p[f"use_{m.value}"]]
-        names = {task: p[f"{task}_model"] for task in ("face", "speech", "text") if p[f"{task}_model"]}
-        experts, self._providers = load_experts(
-            ExpertOptions(
-                models=Path(p["models"]) if p["models"] else resources.models_dir(),
-                device=p["device"],
-                modalities=used,
-                names=names,
-                dialogue=p["use_dialogue"],
-                early=p["fusion.early"],
-            )
-        )
-        fusion = p.group("fusion") | {name: tuple(p[f"fusion.{name}"]) for name in ("target_prior", "trust")}
-        self._fuser = EmotionFuser(experts, FusionOptions(**fusion, dialogue=DialogueOptions(**p.group("dialogue"))))
+        experts, self._providers = stages.experts(p)
+        self._fuser = stages.fuser(p, experts)
         self._is_live = p["live"]
         self._emotion = self.speak(Emotion, "emotion", qos.emotions())
         self._live = self.speak(Emotion, "emotion/live", qos.interim())

@@ -6,47 +6,26 @@ Subscribes `utterance` and, when the words come from outside, `words` (std_msgs/
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 from mer_msgs.msg import Transcript, Utterance
 from std_msgs.msg import String
 
+from mer_ros import stages
 from mer_ros.nodes import qos
 from mer_ros.nodes.base import PipelineNode, spin
 from mer_ros.nodes.conversions.audio import utterance_of
 from mer_ros.nodes.conversions.words import sane_text, transcript_message
 from mer_ros.nodes.health import WARN, Condition
-from mer_ros.nodes.parameters import Parameter
-from mer_ros.speech.outside import OutsideOptions, OutsideWords
-from mer_ros.speech.recogniser import BACKENDS, SpeechOptions, make_recogniser
+from mer_ros.settings.tables import SPEECH_TO_TEXT
+from mer_ros.speech.outside import OutsideWords
 from mer_ros.speech.transcriber import Transcriber
 from mer_ros.utterance import Transcript as Words
-
-OUTSIDE = "outside"
 
 
 class SpeechToTextNode(PipelineNode):
     """A recogniser, or words from outside, as a node."""
 
-    table = (
-        Parameter("recogniser", SpeechOptions().backend, "where the words come from", choices=(*BACKENDS, OUTSIDE)),
-        Parameter("model", "", "model folder: vosk needs one; empty with moonshine: the model that it carries"),
-        Parameter(
-            "partial_period_ms",
-            SpeechOptions().partial_period_ms,
-            "partial words after each so much speech; 0 for none",
-            0,
-            60000,
-        ),
-        Parameter("max_utterance_s", SpeechOptions().max_utterance_s, "longer utterances are cut", 1.0, 60.0),
-        Parameter(
-            "outside.max_delay_ms",
-            OutsideOptions().max_delay_ms,
-            "words from outside may come so long after the end of their utterance",
-            0,
-            60000,
-        ),
-    )
+    table = SPEECH_TO_TEXT
 
     def __init__(self) -> None:
         super().__init__("speech_to_text")
@@ -56,16 +35,10 @@ class SpeechToTextNode(PipelineNode):
     def build(self) -> None:
         """Load the recogniser."""
         p = self.parameters
-        if p["recogniser"] == OUTSIDE:
-            self._outside = OutsideWords(OutsideOptions(**p.group("outside")))
+        if p["recogniser"] == stages.OUTSIDE:
+            self._outside = stages.outside_words(p)
         else:
-            options = SpeechOptions(
-                backend=p["recogniser"],
-                model_path=Path(p["model"]) if p["model"] else None,
-                partial_period_ms=p["partial_period_ms"],
-                max_utterance_s=p["max_utterance_s"],
-            )
-            self._transcriber = Transcriber(make_recogniser(options), options)
+            self._transcriber = stages.transcriber(stages.speech_options(p))
         self._transcript = self.speak(Transcript, "transcript", qos.events())
         self.get_logger().info(f"words come from {p['recogniser']}")
 
@@ -94,7 +67,7 @@ class SpeechToTextNode(PipelineNode):
     def _on_words(self, message: String) -> None:
         # A String has no stamp: it came now, and what it tells of was said before.
         now_ns = self.now_ns()
-        words = Words(0, now_ns, now_ns, sane_text(message.data), is_final=True, source=OUTSIDE)
+        words = Words(0, now_ns, now_ns, sane_text(message.data), is_final=True, source=stages.OUTSIDE)
         if self._outside is not None:
             self._publish(self._outside.push(words))
 

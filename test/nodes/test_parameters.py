@@ -8,7 +8,7 @@ import yaml
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
 from mer_ros.nodes import parameter_file
-from mer_ros.nodes.parameters import Parameter
+from mer_ros.nodes.parameters import Parameter, describe
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,12 +20,12 @@ def test_every_parameter_is_described_and_accepts_its_default(node):
     for item in parameter_file.table(node):
         assert item.text, item.name
         assert item.check(item.default) == "", item.name
-        assert item.descriptor.description == item.text
+        assert describe(item).description == item.text
         numeric = isinstance(item.default, (int, float)) and not isinstance(item.default, bool)
         assert (item.low is not None) == numeric, f"{item.name} needs a range if and only if it is a number"
         if item.low is not None:
             assert type(item.low) is type(item.default) or isinstance(item.default, float), item.name
-            assert bool(item.descriptor.integer_range) == isinstance(item.default, int)
+            assert bool(describe(item).integer_range) == isinstance(item.default, int)
 
 
 def test_the_shipped_file_is_what_the_nodes_declare():
