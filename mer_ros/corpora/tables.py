@@ -14,12 +14,22 @@ from mer_ros.errors import InputError
 
 def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
     """The rows of a UTF-8 csv file that has these columns, and maybe others. Raises InputError."""
+    numbered = read_numbered(path, columns)
+    rows = [row for _, row in numbered]
+    for number, row in enumerate(rows, 1):
+        if any(row[column] is None for column in columns):
+            raise InputError(f"{path}: row {number} is cut short; each needs {', '.join(columns)}")
+    return rows
+
+
+def read_numbered(path: Path, columns: Sequence[str] = ()) -> list[tuple[int, dict[str, str]]]:
+    """The rows with the number of the line that each ends in; cells that a row lacks are None. Raises InputError."""
     if not path.is_file():
         raise InputError(f"{path} is missing; name a file, or a folder of corpora, that is there")
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file)
-            rows = list(table)
+            rows = [(table.line_num, row) for row in table]
             found = table.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as csv ({error}); name a UTF-8 csv file") from error
@@ -27,9 +37,6 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
         raise InputError(f"{path} has no column {', '.join(missing)}; its first line must name {', '.join(columns)}")
     if not rows:
         raise InputError(f"{path} has no rows; name a file with examples")
-    for number, row in enumerate(rows, 1):
-        if any(row[column] is None for column in columns):
-            raise InputError(f"{path}: row {number} is cut short; each needs {', '.join(columns)}")
     return rows
 
 

@@ -83,9 +83,26 @@ def score(labels: ArrayLike, probabilities: ArrayLike, names: Sequence[str] = EM
 
 def calibration_error(confidence: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = ECE_BINS) -> float:
     """Mean distance between confidence and accuracy over bins ((i-1)/bins, i/bins], by their share of examples."""
-    index = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    gap = np.bincount(index, correct.astype(np.float64) - confidence, bins)
+    gap = np.bincount(_bin_of(confidence, bins), correct.astype(np.float64) - confidence, bins)
     return float(np.abs(gap).sum() / len(confidence))
+
+
+def calibration_bins(
+    confidence: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = ECE_BINS
+) -> list[dict[str, Any]]:
+    """The bins of `calibration_error`: low, high, n, and the means `confidence` and `accuracy`, None when empty."""
+    place = _bin_of(confidence, bins)
+    counts = np.bincount(place, minlength=bins)
+    sums = (np.bincount(place, values.astype(np.float64), bins) for values in (confidence, correct))
+    means = [[float(s / n) if n else None for s, n in zip(total, counts, strict=True)] for total in sums]
+    return [
+        {"low": i / bins, "high": (i + 1) / bins, "n": int(n), "confidence": means[0][i], "accuracy": means[1][i]}
+        for i, n in enumerate(counts)
+    ]
+
+
+def _bin_of(confidence: NDArray[np.floating], bins: int) -> NDArray[np.int64]:
+    return np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
 
 
 def as_mapping(scores: Scores) -> dict[str, Any]:
