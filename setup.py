@@ -16,6 +16,7 @@ NODES = (
     "file_player",
     "lifecycle_manager",
 )
+SHIPPED = ("launch", "config", "models", "models/pictures", "mer_msgs/msg")
 
 
 def requirements(group: str) -> list[str]:
@@ -40,7 +41,7 @@ setup(
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),
-        *((f"share/{NAME}/{folder}", shipped(folder)) for folder in ("launch", "config", "models", "models/pictures")),
+        *((f"share/{NAME}/{folder}", shipped(folder)) for folder in SHIPPED),
     ],
     python_requires=">=3.10,<3.14",
     install_requires=requirements("run"),

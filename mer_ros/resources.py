@@ -1,4 +1,4 @@
-"""Where the files of this package lie: models, configuration.
+"""Where the files of this package lie: models, configuration, definitions of messages.
 
 In a source checkout (also one that is installed as editable) they lie beside the Python package; in an installed
 one below `share/mer_ros` of a prefix: those of AMENT_PREFIX_PATH first, then Python's own.
@@ -30,6 +30,11 @@ def models_dir() -> Path:
 def config_dir() -> Path:
     """Return the folder with parameters and profiles."""
     return _folder("config", "mer.yaml")
+
+
+def messages_dir() -> Path:
+    """Return the folder with the definitions (.msg) of the package mer_msgs."""
+    return _folder("mer_msgs/msg", "Emotion.msg")
 
 
 def dds_environment() -> dict[str, str]:

@@ -4,7 +4,7 @@ A run's folder, one for each recording (a run of several has one folder for each
 of them together, in the order of their names):
 
     emotions.jsonl   one `record` a line, in the order spoken; nothing that depends on the machine or the day
-    emotions.mcap    /emotion in the recording's own time, for Foxglove and `ros2 bag play`
+    emotions.mcap    /emotion in the recording's own time, a bag in one file: Foxglove and `ros2 bag play` open it
     summary.json     what was read and how: input, topics, counts, warnings, settings, models with their sha256
     timings.jsonl    what differs from run to run: latency by stage of each utterance
     run.json         likewise of the whole: date, machine, versions, speed, memory

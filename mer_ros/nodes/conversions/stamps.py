@@ -5,7 +5,7 @@ from __future__ import annotations
 from builtin_interfaces.msg import Time
 from std_msgs.msg import Header
 
-_LAST_SECOND = 2**31 - 1
+from mer_ros.replay.emotion_message import time_parts
 
 
 def to_ns(time: Time) -> int:
@@ -15,9 +15,7 @@ def to_ns(time: Time) -> int:
 
 def to_time(ns: int) -> Time:
     """Return the message of `ns`; what a message cannot hold is clamped."""
-    seconds, rest = divmod(int(ns), 1_000_000_000)
-    if not 0 <= seconds <= _LAST_SECOND:
-        seconds, rest = (0, 0) if seconds < 0 else (_LAST_SECOND, 999_999_999)
+    seconds, rest = time_parts(ns)
     return Time(sec=seconds, nanosec=rest)
 
 

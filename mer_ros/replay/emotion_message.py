@@ -1,0 +1,91 @@
+"""An emotion estimate as a message mer_msgs/Emotion, of whichever classes: rclpy's, or rosbags' where ROS is not."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from mer_ros.emotion import EMOTIONS, DialogueTurn, EmotionEstimate, ModalityEstimate
+
+_UNKNOWN = np.full(len(EMOTIONS), np.nan, np.float32)
+_LAST_SECOND = 2**31 - 1
+
+
+class MessageTypes(Protocol):
+    """The classes that a message is made of; each takes its fields by name."""
+
+    Emotion: Any
+    ModalityEstimate: Any
+    DialogueTurn: Any
+    StageLatency: Any
+    Header: Any
+    Time: Any
+
+
+def emotion_message(estimate: EmotionEstimate, types: MessageTypes, frame_id: str = "") -> Any:
+    """The message of an estimate."""
+    return types.Emotion(
+        header=types.Header(stamp=time_message(estimate.start_ns, types), frame_id=frame_id),
+        utterance_id=estimate.utterance_id,
+        dialogue_id=estimate.dialogue_id,
+        turn=estimate.turn,
+        start=time_message(estimate.start_ns, types),
+        end=time_message(estimate.end_ns, types),
+        is_final=estimate.is_final,
+        person_id=estimate.person_id,
+        face_id=estimate.face_id,
+        voice_id=estimate.voice_id,
+        emotion=estimate.emotion,
+        confidence=float(estimate.confidence),
+        probabilities=np.asarray(estimate.probabilities, np.float32),
+        sentiment=estimate.sentiment,
+        sentiment_probabilities=np.asarray(estimate.sentiment_probabilities, np.float32),
+        valence=float(estimate.valence),
+        arousal=float(estimate.arousal),
+        transcript=estimate.transcript,
+        modalities=[_modality(item, types) for item in estimate.modalities],
+        context=[_turn(turn, types) for turn in estimate.context],
+        shifted=bool(estimate.shifted),
+        previous_emotion=estimate.previous_emotion,
+        latency=[types.StageLatency(stage=name, milliseconds=float(ms)) for name, ms in estimate.latency_ms.items()],
+    )
+
+
+def time_message(ns: int, types: MessageTypes) -> Any:
+    """The time message of `ns`; what a message cannot hold is clamped."""
+    seconds, rest = time_parts(ns)
+    return types.Time(sec=seconds, nanosec=rest)
+
+
+def time_parts(ns: int) -> tuple[int, int]:
+    """Seconds and nanoseconds as builtin_interfaces/Time holds them, clamped to what it can hold."""
+    seconds, rest = divmod(int(ns), 1_000_000_000)
+    if 0 <= seconds <= _LAST_SECOND:
+        return seconds, rest
+    return (0, 0) if seconds < 0 else (_LAST_SECOND, 999_999_999)
+
+
+def _modality(item: ModalityEstimate, types: MessageTypes) -> Any:
+    known = item.probabilities is not None
+    return types.ModalityEstimate(
+        modality=item.modality.value,
+        available=item.available,
+        reason=item.reason,
+        probabilities=np.asarray(item.probabilities, np.float32) if known else _UNKNOWN,
+        quality=float(item.quality),
+        weight=float(item.weight),
+        model=item.model,
+    )
+
+
+def _turn(turn: DialogueTurn, types: MessageTypes) -> Any:
+    return types.DialogueTurn(
+        turn=turn.turn,
+        start=time_message(turn.start_ns, types),
+        end=time_message(turn.end_ns, types),
+        person_id=turn.person_id,
+        emotion=turn.emotion,
+        confidence=float(turn.confidence),
+        text=turn.text,
+    )
