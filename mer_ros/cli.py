@@ -19,6 +19,8 @@ from mer_ros.terminal import drop_output, ensure_streams
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("mer_ros.demo", "add_demo_parser", "see it work: a sample dialogue, a file, or your own camera"),
     "run": ("mer_ros.run", "add_run_parser", "start the graph of nodes on this machine"),
+    "record": ("mer_ros.record", "add_record_parser", "record the graph's topics into a bag"),
+    "replay": ("mer_ros.replay.cli", "add_replay_parser", "emotions of rosbags, videos and sound files, fast"),
     "models": ("mer_ros.inference.cli", "add_models_parser", "list the models, check their files, show their cards"),
     "evaluate": ("mer_ros.evaluation.cli", "add_evaluate_parser", "measure the models on labelled data"),
     "heard": ("mer_ros.heard.cli", "add_heard_parser", "speak and recognise lines, to test with what a robot hears"),
@@ -33,6 +35,7 @@ EPILOG = """examples:
   mer demo                          a sample dialogue through the whole graph, with a live view
   mer demo --camera 0               your own camera and microphone
   mer run --play talk.mp4           play a file into the graph and read /emotion from your own program
+  mer replay talk.mp4               the emotions of a recording, a report, a bag for Foxglove
   mer models                        what is installed, whether it is whole, how good it is
   mer models show NAME              the card of a model: its data, their terms, all scores, its limits
 

@@ -17,5 +17,9 @@ class ModelError(MerError):
     """A model file that is missing, altered, or does not keep its contract."""
 
 
+class OutputError(MerError):
+    """A file that cannot be written: a full disk, a folder that is something else's."""
+
+
 class MissingDependencyError(MerError, ImportError):
     """An optional package or system library that this machine lacks."""

@@ -6,20 +6,33 @@ The nodes hold the same stages in separate processes; this drives them in one, a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from mer_ros.audio.listener import SpeechListener
 from mer_ros.emotion import EmotionEstimate, Modality
 from mer_ros.fusion.fuser import EmotionFuser
 from mer_ros.speech.transcriber import Transcriber
-from mer_ros.utterance import AudioChunk, Frame, Utterance, VisualWindow
+from mer_ros.utterance import AudioChunk, Frame, Transcript, Utterance, VisualWindow
 from mer_ros.vision.observer import FaceObserver
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What a piece of sound brought: the utterances in it, each with its words. stamp_ns: of the piece."""
+
+    stamp_ns: int
+    spoken: tuple[tuple[Utterance, tuple[Transcript, ...]], ...]
 
 
 class Pipeline:
     """Takes sound and frames in the order of their time; gives each utterance's emotion once.
 
     observer, transcriber: None leaves that sense out. The clock of the fusion is the newest time seen.
+    on_window: told of each utterance's final window.
+
+    `listen` and `hush` use the listener and the transcriber alone, all else never does: a second thread may listen
+    ahead, and what it heard is taken in by `heard` in its turn. Nothing that comes out depends on which thread ran.
     """
 
     def __init__(
@@ -28,11 +41,13 @@ class Pipeline:
         fuser: EmotionFuser,
         observer: FaceObserver | None = None,
         transcriber: Transcriber | None = None,
+        on_window: Callable[[VisualWindow], None] | None = None,
     ) -> None:
         self._listener = listener
         self._fuser = fuser
         self._observer = observer
         self._transcriber = transcriber
+        self._on_window = on_window
         self._now_ns = 0
         senses = {Modality.FACE: observer, Modality.AUDIO: listener, Modality.TEXT: transcriber}
         fuser.expect(modality for modality, stage in senses.items() if stage is not None)
@@ -51,8 +66,20 @@ class Pipeline:
 
     def audio(self, chunk: AudioChunk) -> list[EmotionEstimate]:
         """Take a chunk of sound."""
-        self._now_ns = max(self._now_ns, chunk.stamp_ns)
-        emotions = self._spoken(self._listener.push(chunk))
+        return self.heard(self.listen(chunk))
+
+    def listen(self, chunk: AudioChunk) -> Heard:
+        """Hear what is said in a chunk of sound. Raises InputError for one that cannot be used."""
+        return self._words(chunk.stamp_ns, self._listener.push(chunk))
+
+    def hush(self, stamp_ns: int) -> Heard:
+        """The sound ends or stops at `stamp_ns`: hear what was still being said."""
+        return self._words(stamp_ns, self._listener.flush())
+
+    def heard(self, heard: Heard) -> list[EmotionEstimate]:
+        """Take in what was heard."""
+        self._now_ns = max(self._now_ns, heard.stamp_ns)
+        emotions = self._take(heard)
         if self._observer:  # the frames may have come to an end before the sound
             emotions += self._seen(self._observer.poll(self._now_ns))
         return emotions + self._fuser.poll(self._now_ns)
@@ -70,21 +97,28 @@ class Pipeline:
 
     def flush(self) -> list[EmotionEstimate]:
         """Nothing more will come: give all that still waits."""
-        emotions = self._spoken(self._listener.flush())
+        emotions = self._take(self.hush(self._now_ns))
         if self._observer:
             emotions += self._seen(self._observer.flush())
         return emotions + self._fuser.flush(self._now_ns)
 
-    def _spoken(self, utterances: list[Utterance]) -> list[EmotionEstimate]:
+    def _words(self, stamp_ns: int, utterances: list[Utterance]) -> Heard:
+        words = self._transcriber
+        return Heard(stamp_ns, tuple((said, tuple(words.push(said)) if words else ()) for said in utterances))
+
+    def _take(self, heard: Heard) -> list[EmotionEstimate]:
         emotions = []
-        for utterance in utterances:
+        for utterance, transcripts in heard.spoken:
             emotions += self._fuser.utterance(utterance, self._now_ns)
             if self._observer:
                 emotions += self._seen(self._observer.utterance(utterance))
-            if self._transcriber:
-                for transcript in self._transcriber.push(utterance):
-                    emotions += self._fuser.transcript(transcript, self._now_ns)
+            for transcript in transcripts:
+                emotions += self._fuser.transcript(transcript, self._now_ns)
         return emotions
 
     def _seen(self, windows: list[VisualWindow]) -> list[EmotionEstimate]:
+        if self._on_window:
+            for window in windows:
+                if window.is_final:
+                    self._on_window(window)
         return [emotion for window in windows for emotion in self._fuser.window(window, self._now_ns)]

@@ -3,12 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from mer_ros.utterance import AudioChunk, Frame
 
 NS = 1_000_000_000
+PIECES = 10  # of silence in a second
+
+
+@dataclass(frozen=True)
+class SoundEnd:
+    """The sound has ended at `stamp_ns`, or will begin anew after a hole."""
+
+    stamp_ns: int
+
+
+def with_ends(
+    events: Iterable[Frame | AudioChunk], silence_s: float, pause_s: float
+) -> Iterator[Frame | AudioChunk | SoundEnd]:
+    """Give all events; where the sound ends, `silence_s` of silence and a SoundEnd.
+
+    It ends with the recording, and where frames go on for `pause_s` without it: what was said last is then judged
+    with the frames that belong to it, which are not kept for ever. Nothing depends on how the sound is cut.
+    """
+    last: AudioChunk | None = None
+    for event in events:
+        if isinstance(event, AudioChunk):
+            last = event
+        elif last is not None and event.stamp_ns - _end(last) >= pause_s * NS:
+            yield from _ending(last, silence_s)
+            last = None
+        yield event
+    if last is not None:
+        yield from _ending(last, silence_s)
+
+
+def _ending(last: AudioChunk, silence_s: float) -> Iterator[AudioChunk | SoundEnd]:
+    stamp_ns, rate = _end(last), last.sample_rate
+    quiet = 128 if last.samples.dtype == np.uint8 else 0
+    piece = np.full((rate // PIECES, *last.samples.shape[1:]), quiet, last.samples.dtype)
+    for number in range(round(silence_s * PIECES)):
+        yield AudioChunk(stamp_ns + number * len(piece) * NS // rate, piece, rate)
+    yield SoundEnd(stamp_ns + round(silence_s * NS))
 
 
 def with_tail(events: Iterable[Frame | AudioChunk], tail_s: float) -> Iterator[Frame | AudioChunk]:

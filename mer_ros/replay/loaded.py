@@ -1,0 +1,102 @@
+"""The models of a replay, loaded once for all recordings; each recording gets stages of its own."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from mer_ros import resources, stages
+from mer_ros.audio.vad import make_vad
+from mer_ros.emotion import Modality
+from mer_ros.errors import OptionError
+from mer_ros.inference.manifest import FUSION, choose_entry, load_manifest
+from mer_ros.pipeline import Pipeline
+from mer_ros.settings.files import Settings
+from mer_ros.speech.recogniser import SpeechOptions, make_recogniser
+from mer_ros.utterance import VisualWindow
+
+_TASKS = {Modality.FACE: "face", Modality.AUDIO: "speech", Modality.TEXT: "text"}
+# Its final words are those of all samples at once: partial ones before them change nothing (see its adapter).
+_WHOLE = ("moonshine",)
+
+
+class Loaded:
+    """Detector, recogniser and models for one set of settings. Not for two threads at a time.
+
+    They keep nothing of what they were given, so that a recording gives the same emotions after any other.
+    """
+
+    def __init__(self, settings: Mapping[str, Settings]) -> None:
+        """Raises MerError for what cannot be had."""
+        self.settings = settings
+        words = settings["speech_to_text"]
+        if words["recogniser"] == stages.OUTSIDE:
+            raise OptionError("the recogniser is 'outside', but a replay hears for itself: choose moonshine or vosk")
+        self._speech = stages.speech_options(words)
+        if self._speech.backend in _WHOLE:
+            self._speech = SpeechOptions(self._speech.backend, self._speech.model_path, 0, self._speech.max_utterance_s)
+        listening = stages.listener_options(settings["microphone"])
+        self._vad = make_vad(
+            listening.vad,
+            aggressiveness=listening.webrtc_aggressiveness,
+            frame_ms=listening.webrtc_frame_ms,
+            model_file=listening.silero_file,
+        )
+        self._detector = stages.detector(settings["camera"])
+        self._experts, self.providers = stages.experts(settings["fusion"])
+        self._recogniser = make_recogniser(self._speech)
+
+    @property
+    def silence_s(self) -> float:
+        """How much silence surely ends an utterance."""
+        return float(self.settings["microphone"]["segmenter.hang_over_ms"]) / 1e3 + 1.0
+
+    @property
+    def pause_s(self) -> float:
+        """How long the sound must be away to be thought gone: longer than a hole that is filled."""
+        return max(2.0, float(self.settings["microphone"]["stream.fill_ms"]) / 1e3 + 1.0)
+
+    def pipeline(self, *, video: bool, on_window: Callable[[VisualWindow], None] | None = None) -> Pipeline:
+        """Fresh stages. Interim windows and partial words are left out: no final emotion depends on them."""
+        self._recogniser.reset()
+        camera = self.settings["camera"]
+        return Pipeline(
+            stages.listener(self.settings["microphone"], self._vad),
+            stages.fuser(self.settings["fusion"], self._experts),
+            stages.observer(camera, self._detector, interim_period_ms=0) if video else None,
+            stages.transcriber(self._speech, self._recogniser),
+            on_window,
+        )
+
+    def models(self) -> dict[str, dict[str, Any]]:
+        """What was used for each task: name, and what the manifest tells of a model's file."""
+        fusion, camera, microphone = (self.settings[node] for node in ("fusion", "camera", "microphone"))
+        entries = load_manifest(Path(fusion["models"]) if fusion["models"] else resources.models_dir())
+        tasks = {task: fusion[f"{task}_model"] for m, task in _TASKS.items() if fusion[f"use_{m.value}"]}
+        tasks |= {"dialogue": ""} if fusion["use_dialogue"] else {}
+        tasks |= {"early_fusion": ""} if fusion["fusion.early"] else {}
+        tasks |= {FUSION: ""} if any(e.task == FUSION and e.default for e in entries) else {}
+        told = {}
+        for task, name in tasks.items():
+            entry = choose_entry(entries, task, name or None)
+            told[task] = {"name": entry.name, "sha256": entry.sha256, "reliability": entry.reliability}
+        return told | {
+            "speech_to_text": {"name": self._recogniser.name},
+            "face_detector": {"name": camera["detector"]},
+            "voice_activity": {"name": microphone["vad"]},
+        }
+
+
+_kept = threading.local()
+
+
+def loaded_for(settings: Mapping[str, Settings]) -> Loaded:
+    """The models for these settings: those of the last call in this thread where they are the same."""
+    key = {node: dict(values) for node, values in settings.items()}
+    if getattr(_kept, "key", None) != key:
+        _kept.loaded = Loaded(settings)
+        _kept.key = key
+    loaded: Loaded = _kept.loaded
+    return loaded

@@ -1,0 +1,267 @@
+"""One recording through the pipeline, as fast as the machine allows, into a folder of its own."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mer_ros import __version__
+from mer_ros.emotion import EMOTIONS, UNKNOWN, EmotionEstimate
+from mer_ros.errors import InputError
+from mer_ros.pipeline import Heard, Pipeline
+from mer_ros.replay.loaded import Loaded, loaded_for
+from mer_ros.replay.machine import machine, peak_memory_mb
+from mer_ros.replay.media import MediaSource, Recording
+from mer_ros.replay.options import ReplayOptions
+from mer_ros.replay.read_ahead import ReadAhead
+from mer_ros.replay.records import RUN_FILE, SUMMARY_FILE
+from mer_ros.replay.run_folder import RunFolder, write_json
+from mer_ros.replay.sample import SampleDialogue
+from mer_ros.replay.tail import SoundEnd, with_ends
+from mer_ros.utterance import AudioChunk, Frame, VisualWindow
+
+NS = 1_000_000_000
+MEDIA_START_NS = NS  # files have no clock of their own; stamps of 0 mean "no time" to much of ROS
+AHEAD_BYTES = 64_000_000
+SAMPLE = "sample"
+
+Progress = Callable[[float, float | None], None]  # seconds of the recording that are done, and in all where known
+Opened = Callable[[Recording], None]
+Taken = Frame | Heard | InputError  # what the second thread hands on
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a replay gave.
+
+    name: of the recording. folder: with all files. content: of summary.json. run: of run.json.
+    problem: why it ended early, in one sentence; empty when all was read. What was computed is in the folder.
+    """
+
+    name: str
+    folder: Path
+    content: Mapping[str, Any] = field(repr=False)
+    run: Mapping[str, Any] = field(repr=False)
+    problem: str = ""
+
+
+def replay_one(
+    path: Path,
+    folder: Path,
+    options: ReplayOptions,
+    progress: Progress | None = None,
+    name: str = "",
+    opened: Opened | None = None,
+) -> Summary:
+    """Replay a recording and write a run's folder but for its report. The same input gives the same emotions.
+
+    path: a rosbag, a video or sound file, or `sample`. name: what the recording is called; empty: as its file.
+    progress, opened: called as it goes on, and with the recording once it is open.
+    A recording that breaks off is replayed as far as it goes; the summary then tells the problem.
+    Raises MerError for one that cannot be replayed at all, and OutputError where the folder cannot be written.
+    """
+    loaded = loaded_for(options.settings())
+    source = open_source(path, options)
+    if not source.has_audio:
+        raise InputError(
+            f"{path} holds no sound that could be replayed, and each emotion is that of an utterance: "
+            "give a recording with speech, or name its topic with --audio-topic"
+        )
+    if opened:
+        opened(source)
+    return _Replay(loaded, source, folder, options, progress, name or source.name).run()
+
+
+def open_source(path: Path, options: ReplayOptions) -> Recording:
+    """Open a recording. Raises InputError."""
+    if str(path) == SAMPLE and not path.exists():
+        return SampleDialogue()
+    return MediaSource(path, max_width=1280)
+
+
+class _Replay:
+    """One replay while it goes on."""
+
+    def __init__(
+        self,
+        loaded: Loaded,
+        source: Recording,
+        folder: Path,
+        options: ReplayOptions,
+        progress: Progress | None,
+        name: str,
+    ) -> None:
+        self._loaded, self._source, self._folder, self._options = loaded, source, folder, options
+        self._progress, self._name = progress, name
+        self._start_ns = MEDIA_START_NS if isinstance(source, MediaSource | SampleDialogue) else 0
+        self._zero_ns = self._start_ns + int(getattr(source, "zero_ns", 0))
+        self._end_ns = self._zero_ns
+        self._counts: Counter[str] = Counter()
+        self._sound_s = self._speech_s = 0.0
+        self._emotions: Counter[str] = Counter()
+        self._latency_ms: dict[str, list[float]] = defaultdict(list)
+        self._refusals: Counter[str] = Counter()
+        self._problem = ""
+
+    def run(self) -> Summary:
+        begun_s, worked_s = time.perf_counter(), time.process_time()
+        with RunFolder(self._folder, self._name, self._zero_ns) as out:
+            self._out = out
+            on_window = self._keep_face if self._options.thumbnails else None
+            pipeline = self._loaded.pipeline(video=self._source.has_video, on_window=on_window)
+            try:
+                for estimate in self._estimates(pipeline):
+                    self._keep(estimate)
+            except KeyboardInterrupt:
+                self._problem = "it was interrupted"
+                self._finish(pipeline, begun_s, worked_s)
+                raise
+            return self._finish(pipeline, begun_s, worked_s)
+
+    def _estimates(self, pipeline: Pipeline) -> Iterator[EmotionEstimate]:
+        with ExitStack() as stack:
+            taken: Iterator[Taken] = self._taken(pipeline)
+            if self._options.read_ahead:
+                taken = iter(stack.enter_context(ReadAhead(taken, _bytes, AHEAD_BYTES)))
+            try:
+                for item in taken:
+                    yield from self._emotions_of(pipeline, item)
+            except InputError as error:
+                self._problem = str(error)
+        yield from pipeline.flush()
+
+    def _taken(self, pipeline: Pipeline) -> Iterator[Taken]:
+        """Read and listen: all that can be done ahead of the frames."""
+        events = self._source.events(self._start_ns, chunk_ms=self._options.chunk_ms)
+        for event in with_ends(self._counted(events), self._loaded.silence_s, self._loaded.pause_s):
+            try:
+                if isinstance(event, AudioChunk):
+                    yield pipeline.listen(event)
+                elif isinstance(event, SoundEnd):
+                    yield pipeline.hush(event.stamp_ns)
+                else:
+                    yield event
+            except InputError as refusal:
+                self._counts["refused_chunks"] += 1
+                yield refusal
+
+    def _counted(self, events: Iterator[Frame | AudioChunk]) -> Iterator[Frame | AudioChunk]:
+        for event in events:
+            length_ns = 0
+            if isinstance(event, AudioChunk):
+                self._sound_s += len(event.samples) / event.sample_rate
+                length_ns = len(event.samples) * NS // event.sample_rate
+            else:
+                self._counts["frames"] += 1
+            self._end_ns = max(self._end_ns, event.stamp_ns + length_ns)
+            yield event
+
+    def _emotions_of(self, pipeline: Pipeline, item: Taken) -> list[EmotionEstimate]:
+        if isinstance(item, InputError):
+            self._refusals[str(item)] += 1
+            return []
+        if self._progress:
+            total_ns = self._source.duration_ns
+            self._progress((item.stamp_ns - self._zero_ns) / NS, None if total_ns is None else total_ns / NS)
+        if isinstance(item, Heard):
+            return pipeline.heard(item)
+        try:
+            return pipeline.frame(item)
+        except InputError as refusal:
+            self._counts["refused_frames"] += 1
+            self._refusals[str(refusal)] += 1
+            return []
+
+    def _keep(self, estimate: EmotionEstimate) -> None:
+        self._out.write(estimate)
+        self._emotions[estimate.emotion] += 1
+        self._speech_s += (estimate.end_ns - estimate.start_ns) / NS
+        for stage, value in estimate.latency_ms.items():
+            self._latency_ms[stage].append(value)
+
+    def _keep_face(self, window: VisualWindow) -> None:
+        if window.samples:
+            self._out.thumbnail(window.utterance_id, window.samples[len(window.samples) // 2].face)
+
+    def _finish(self, pipeline: Pipeline, begun_s: float, worked_s: float) -> Summary:
+        wall_s = time.perf_counter() - begun_s
+        content, run = self._summary(pipeline), self._run(wall_s, time.process_time() - worked_s)
+        write_json(self._folder / SUMMARY_FILE, content)
+        write_json(self._folder / RUN_FILE, run)
+        return Summary(self._name, self._folder, content, run, self._problem)
+
+    def _summary(self, pipeline: Pipeline) -> dict[str, Any]:
+        source = self._source
+        counts = self._counts + pipeline.counts
+        counts.update({f"recording.{name}": count for name, count in getattr(source, "counts", {}).items()})
+        warnings = [*getattr(source, "warnings", ()), *(f"{text} ({n})" for text, n in sorted(self._refusals.items()))]
+        if not source.has_video:
+            warnings.append("no video: faces are left out")
+        if self._problem:
+            warnings.append(f"not all was replayed: {self._problem}")
+        return {
+            "recording": self._name,
+            "kind": _kind(source),
+            "mer": __version__,
+            "chosen": dict(getattr(source, "chosen", {})),
+            "complete": not self._problem,
+            "zero_ns": self._zero_ns,
+            "duration_s": round((self._end_ns - self._zero_ns) / NS, 3),
+            "audio_s": round(self._sound_s, 3),
+            "frames": self._counts["frames"],
+            "frame_rate_hz": round(source.frame_rate_hz, 3),
+            "width": source.size[0],
+            "height": source.size[1],
+            "utterances": sum(self._emotions.values()),
+            "speech_s": round(self._speech_s, 3),
+            "emotions": {name: self._emotions[name] for name in (*EMOTIONS, UNKNOWN)},
+            "warnings": warnings,
+            "counts": {name: int(count) for name, count in sorted(counts.items()) if count},
+            "settings": {node: changed for node, p in self._loaded.settings.items() if (changed := p.changed())},
+            "models": self._loaded.models(),
+        }
+
+    def _run(self, wall_s: float, cpu_s: float) -> dict[str, Any]:
+        length_s = (self._end_ns - self._zero_ns) / NS
+        return {
+            "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "machine": machine(),
+            "providers": dict(self._loaded.providers),
+            "recording_s": round(length_s, 3),
+            "wall_s": round(wall_s, 3),
+            "cpu_s": round(cpu_s, 3),
+            "speed": round(length_s / wall_s, 2),
+            "peak_memory_mb": peak_memory_mb(),
+            "threads": 2 if self._options.read_ahead else 1,
+            "latency_ms": {stage: percentiles(values) for stage, values in sorted(self._latency_ms.items())},
+        }
+
+
+def percentiles(values: list[float]) -> dict[str, float]:
+    """Count, median and 95th percentile of what was measured."""
+    p50, p95 = np.percentile(values, [50, 95]).tolist()
+    return {"n": len(values), "p50": round(p50, 3), "p95": round(p95, 3)}
+
+
+def _kind(source: Recording) -> str:
+    if isinstance(source, SampleDialogue):
+        return SAMPLE
+    return "media" if isinstance(source, MediaSource) else "bag"
+
+
+def _bytes(item: Taken) -> int:
+    return item.image.nbytes if isinstance(item, Frame) else 1_000
+
+
+def find_recordings(path: Path) -> list[Path]:
+    if path.is_dir():
+        return sorted(p for p in path.rglob("*") if p.suffix in (".mp4", ".wav"))
+    return [path]
