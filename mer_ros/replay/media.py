@@ -23,7 +23,11 @@ ATTACHED_PICTURE = 0x0400  # FFmpeg's disposition flag for the cover art of a so
 
 
 class Recording(Protocol):
-    """Something that can be played: a file, or the sample dialogue."""
+    """Something that can be played: a bag, a file, or the sample dialogue.
+
+    name: for people. duration_ns: None when unknown. size: (width, height) of the frames, frame_rate_hz: about;
+    both 0 without video. zero_ns: the first stamp when `events` is called with `start_ns` 0.
+    """
 
     name: str
     duration_ns: int | None
@@ -31,6 +35,22 @@ class Recording(Protocol):
     has_video: bool
     size: tuple[int, int]
     frame_rate_hz: float
+    zero_ns: int
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What was odd while reading, in numbers."""
+        ...
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was odd while reading, a sentence each; complete once `events` has come to its end."""
+        ...
+
+    @property
+    def chosen(self) -> dict[str, str]:
+        """What of the recording is used, by `image` and `audio`: a topic, or a stream."""
+        ...
 
     def events(self, start_ns: int = 0, *, chunk_ms: int = 20) -> Iterator[Frame | AudioChunk]:
         """Give what it holds in the order of the stamps."""
@@ -42,7 +62,7 @@ class MediaSource:
 
     name: the file's name. duration_ns: as the file states it, None when it does not.
     size: (width, height) of the frames that are given, (0, 0) without video.
-    frame_rate_hz: nominal, 0 without video.
+    frame_rate_hz: nominal, 0 without video. chosen: number and codec of the streams.
     counts: `broken_packets` that could not be decoded, `frames_without_time`.
 
     max_width: frames wider than this are scaled down to it, in proportion; 0 keeps every size.
@@ -52,6 +72,8 @@ class MediaSource:
     def __init__(self, path: str | Path, *, max_width: int = 0) -> None:
         self.path = Path(path).expanduser()
         self.name = self.path.name
+        self.zero_ns = 0
+        self.chosen: dict[str, str] = {}
         self.counts: Counter[str] = Counter()
         self._max_width = max_width
         with self._open() as container:
@@ -59,6 +81,9 @@ class MediaSource:
             if video is None and audio is None:
                 raise InputError(f"{self.path} holds neither sound nor video: give a sound or video file")
             self.has_video, self.has_audio = video is not None, audio is not None
+            for kind, stream in (("image", video), ("audio", audio)):
+                if stream is not None:
+                    self.chosen[kind] = f"stream {stream.index}, {stream.codec_context.name}"
             self.duration_ns = None if not container.duration else container.duration * (NS // av.time_base)
             starts = [
                 Fraction(s.start_time) * s.time_base
@@ -89,6 +114,17 @@ class MediaSource:
             yield event
         if not found:
             raise InputError(f"nothing in {self.path} can be decoded: the file is damaged or cut short")
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was odd so far, a sentence each."""
+        said = {
+            "broken_packets": "{} packets of {} cannot be decoded: it is damaged or cut off",
+            "frames_without_time": "{} frames of {} carry no time: they are taken to come at its rate",
+        }
+        told = [text.format(self.counts[name], self.name) for name, text in said.items() if self.counts[name]]
+        missing = [kind for kind, there in (("sound", self.has_audio), ("video", self.has_video)) if not there]
+        return told + [f"{self.name} holds no {kind}: the rest is used alone" for kind in missing]
 
     def _open(self) -> Any:
         if not self.path.is_file():

@@ -10,6 +10,7 @@ from __future__ import annotations
 import heapq
 import importlib.util
 import wave
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,6 +76,7 @@ class SampleDialogue:
     """
 
     name = "sample"
+    zero_ns = 0
     has_audio = True
     has_video = True
 
@@ -82,6 +84,9 @@ class SampleDialogue:
         self.size = size
         self.frame_rate_hz = frame_rate_hz
         self._seed = seed
+        self.counts: Counter[str] = Counter()
+        self.warnings: list[str] = []
+        self.chosen = {"image": "drawn", "audio": "put together"}
         voices = [_read_voice(_asset("moonshine_voice", f"assets/{s.recording}")) for s in SPEAKERS]
         pictures = [_read_picture(_asset(s.package, s.picture)) for s in SPEAKERS]
         self._camera = SceneCamera(pictures, [s.face for s in SPEAKERS], [s.seat for s in SPEAKERS], size, seed)

@@ -1,35 +1,19 @@
-"""Camera messages to frames; visual windows to messages and back."""
+"""Frames to messages; visual windows to messages and back."""
 
 from __future__ import annotations
 
 import numpy as np
 from mer_msgs.msg import FaceSample as FaceSampleMsg
 from mer_msgs.msg import VisualWindow as VisualWindowMsg
-from sensor_msgs.msg import CompressedImage, Image, RegionOfInterest
+from sensor_msgs.msg import Image, RegionOfInterest
 
 from mer_ros.errors import InputError
-from mer_ros.nodes.conversions.stamps import header, to_ns, to_time
-from mer_ros.utterance import Box, FaceSample, Frame, VisualWindow
+from mer_ros.messages.image import frame_of as frame_of
+from mer_ros.messages.image import pixels_of
+from mer_ros.messages.stamps import to_ns
+from mer_ros.nodes.conversions.stamps import header, to_time
+from mer_ros.utterance import Box, FaceSample, VisualWindow
 from mer_ros.vision.crops import CONTEXT_SHAPE, FACE_PX
-from mer_ros.vision.image import decode_compressed, decode_image
-
-
-def frame_of(message: Image | CompressedImage, received_ns: int) -> Frame:
-    """Return the frame of a raw or compressed image; raises InputError for what cannot be decoded.
-
-    received_ns: stands in for a stamp that was never filled.
-    """
-    stamp_ns = to_ns(message.header.stamp) or received_ns
-    return Frame(stamp_ns, pixels_of(message))
-
-
-def pixels_of(message: Image | CompressedImage) -> np.ndarray:
-    """Return uint8 [height, width, 3], RGB."""
-    if isinstance(message, CompressedImage):
-        return decode_compressed(bytes(message.data), message.format)
-    return decode_image(
-        message.data, message.encoding, message.width, message.height, message.step, bool(message.is_bigendian)
-    )
 
 
 def image_message(pixels: np.ndarray, stamp_ns: int, frame_id: str = "") -> Image:
