@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "run": ("mer_ros.run", "add_run_parser", "start the graph of nodes on this machine"),
     "record": ("mer_ros.record", "add_record_parser", "record the graph's topics into a bag"),
     "replay": ("mer_ros.replay.cli", "add_replay_parser", "emotions of rosbags, videos and sound files, fast"),
+    "report": ("mer_ros.report.cli", "add_report_parser", "a page of a run: dialogue, scores, latencies"),
+    "compare": ("mer_ros.report.cli", "add_compare_parser", "a page of two runs side by side"),
     "models": ("mer_ros.inference.cli", "add_models_parser", "list the models, check their files, show their cards"),
     "evaluate": ("mer_ros.evaluation.cli", "add_evaluate_parser", "measure the models on labelled data"),
     "heard": ("mer_ros.heard.cli", "add_heard_parser", "speak and recognise lines, to test with what a robot hears"),

@@ -1,0 +1,229 @@
+"""A run's folder, read and checked: what the pages are made of."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mer_ros.emotion import EMOTIONS, SENTIMENTS, UNKNOWN, Modality
+from mer_ros.errors import InputError
+from mer_ros.replay.records import EMOTIONS_FILE, RUN_FILE, SUMMARY_FILE, TIMINGS_FILE, read_lines
+from mer_ros.replay.run_folder import SCORES_FILE, THUMBNAILS
+
+THUMBNAIL_BYTES = 65536  # a JPEG of 96 pixels has some thousand
+SENSES = {Modality.FACE.value: "face", Modality.AUDIO.value: "voice", Modality.TEXT.value: "words"}
+
+
+@dataclass(frozen=True)
+class Say:
+    """What one modality said. probabilities: of the seven, or None; `reason` then says why."""
+
+    sense: str
+    probabilities: tuple[float, ...] | None
+    reason: str
+    weight: float
+    quality: float
+    model: str
+
+    @property
+    def top(self) -> tuple[str, float] | None:
+        """The most probable emotion and its probability."""
+        return None if self.probabilities is None else _top(self.probabilities)
+
+
+@dataclass(frozen=True)
+class Spoken:
+    """One utterance with its emotion. label: what a label file says of it, when there was one.
+
+    start_s, end_s: from the recording's beginning. latency_ms: by stage. thumbnail: base64 of a JPEG.
+    """
+
+    recording: str
+    utterance: int
+    dialogue: str
+    turn: int
+    start_s: float
+    end_s: float
+    who: str
+    emotion: str
+    confidence: float
+    probabilities: tuple[float, ...]
+    sentiment: str
+    valence: float | None
+    arousal: float | None
+    words: str
+    says: tuple[Say, ...]
+    latency_ms: dict[str, float]
+    label: str | None = None
+    thumbnail: str | None = None
+
+    @property
+    def wrong(self) -> bool:
+        """Whether the most probable emotion is not the label's, as the confusion matrix counts it."""
+        return self.label is not None and self.label != _top(self.probabilities)[0]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a folder holds. summary, machine: of summary.json and run.json; scores: of scores.json, or None."""
+
+    name: str
+    spoken: tuple[Spoken, ...]
+    summary: dict[str, Any]
+    machine: dict[str, Any]
+    scores: dict[str, Any] | None
+
+    @property
+    def recordings(self) -> list[str]:
+        """Names, in their order; also of those in which nobody spoke, where the summary tells them."""
+        return list(dict.fromkeys([*_recordings(self.summary), *(s.recording for s in self.spoken)]))
+
+    @property
+    def people(self) -> list[str]:
+        """Those who speak, in the order of their first words."""
+        return list(dict.fromkeys(s.who for s in self.spoken))
+
+
+def read_run(folder: Path, *, thumbnails: bool = False) -> Run:
+    """A run's folder. Files but for emotions.jsonl may be absent. Raises InputError."""
+    latencies = {}
+    if (folder / TIMINGS_FILE).is_file():
+        for item in read_lines(folder / TIMINGS_FILE):
+            latencies[item.get("recording"), item.get("utterance")] = _latency(item.get("latency_ms"))
+    scores = _object(folder / SCORES_FILE)
+    labels = _labels(scores)
+    spoken = []
+    for number, content in enumerate(read_lines(folder / EMOTIONS_FILE), 1):
+        try:
+            key = (content["recording"], content["utterance"])
+            thumbnail = _thumbnail(folder, *key) if thumbnails else None
+            spoken.append(_spoken(content, latencies.get(key, {}), labels.get(key), thumbnail))
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise InputError(
+                f"line {number} of {folder / EMOTIONS_FILE} is no emotion ({error}): write it anew with `mer replay`"
+            ) from error
+    spoken.sort(key=lambda s: (s.recording, s.start_s, s.utterance))
+    name = folder.resolve().name
+    return Run(name, tuple(spoken), _object(folder / SUMMARY_FILE) or {}, _object(folder / RUN_FILE) or {}, scores)
+
+
+def _spoken(content: dict[str, Any], latency: dict[str, float], label: str | None, thumbnail: str | None) -> Spoken:
+    return Spoken(
+        recording=str(content["recording"]),
+        utterance=int(content["utterance"]),
+        dialogue=str(content["dialogue"]),
+        turn=int(content["turn"]),
+        start_s=_finite(content["start_s"]),
+        end_s=_finite(content["end_s"]),
+        who=_who(content),
+        emotion=_one_of((*EMOTIONS, UNKNOWN), content["emotion"]),
+        confidence=_finite(content["confidence"]),
+        probabilities=_seven(content["probabilities"]),
+        sentiment=_one_of((*SENTIMENTS, UNKNOWN), content["sentiment"]),
+        valence=_maybe(content["valence"]),
+        arousal=_maybe(content["arousal"]),
+        words=str(content["transcript"]),
+        says=tuple(_say(sense, content["modalities"].get(name) or {}) for name, sense in SENSES.items()),
+        latency_ms=latency,
+        label=label,
+        thumbnail=thumbnail,
+    )
+
+
+def _who(content: dict[str, Any]) -> str:
+    """The best name there is for the one who speaks."""
+    face = f"face-{content['face']}" if content["face"] else ""
+    return str(content["person"] or face or content["voice"] or "nobody in view")
+
+
+def _say(sense: str, content: Mapping[str, Any]) -> Say:
+    told = content.get("probabilities")
+    return Say(
+        sense=sense,
+        probabilities=None if told is None else _seven(told),
+        reason=str(content.get("reason") or "not there"),
+        weight=_maybe(content.get("weight")) or 0.0,
+        quality=_maybe(content.get("quality")) or 0.0,
+        model=str(content.get("model") or ""),
+    )
+
+
+def _labels(scores: dict[str, Any] | None) -> dict[tuple[Any, Any], str]:
+    """The label of each utterance; of several, the one that covers most of it."""
+    found: dict[tuple[Any, Any], tuple[float, str]] = {}
+    for match in (m for m in (scores or {}).get("matches") or () if isinstance(m, dict)):
+        key = (match.get("recording"), match.get("utterance"))
+        share = float(match.get("overlap_s") or 0.0)
+        if match.get("label") in EMOTIONS and (key not in found or share > found[key][0]):
+            found[key] = (share, match["label"])
+    return {key: label for key, (_, label) in found.items()}
+
+
+def _object(path: Path) -> dict[str, Any] | None:
+    if not path.is_file():
+        return None
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}): write it anew, or take it away") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path} holds no JSON object: write it anew, or take it away")
+    return found
+
+
+def _no_number(text: str) -> float:
+    raise ValueError(f"{text} is no number of JSON")
+
+
+def _thumbnail(folder: Path, recording: str, utterance: int) -> str | None:
+    """Base64 of the speaker's face; a run of several recordings has them in the folder of each."""
+    places = [folder / THUMBNAILS]
+    if recording == Path(recording).name and recording not in ("", ".", ".."):
+        places.append(folder / recording / THUMBNAILS)
+    for place in places:
+        path = place / f"{int(utterance)}.jpg"
+        if path.is_file() and path.stat().st_size <= THUMBNAIL_BYTES:
+            content = path.read_bytes()
+            return base64.b64encode(content).decode() if content.startswith(b"\xff\xd8\xff") else None
+    return None
+
+
+def _recordings(summary: dict[str, Any]) -> list[str]:
+    told = summary.get("recordings", summary.get("recording", []))
+    named = [told] if isinstance(told, str | dict) else told if isinstance(told, list) else []
+    return [str(item.get("recording", item.get("name", ""))) if isinstance(item, dict) else str(item) for item in named]
+
+
+def _latency(content: Any) -> dict[str, float]:
+    told = content.items() if isinstance(content, dict) else ()
+    return {str(k): float(v) for k, v in told if isinstance(v, int | float) and math.isfinite(v)}
+
+
+def _seven(content: Mapping[str, float]) -> tuple[float, ...]:
+    return tuple(_finite(content[name]) for name in EMOTIONS)
+
+
+def _top(probabilities: tuple[float, ...]) -> tuple[str, float]:
+    best = max(range(len(EMOTIONS)), key=probabilities.__getitem__)
+    return EMOTIONS[best], probabilities[best]
+
+
+def _finite(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise ValueError(f"{value!r} is no number")
+    return float(value)
+
+
+def _maybe(value: Any) -> float | None:
+    return None if value is None else _finite(value)
+
+
+def _one_of(names: tuple[str, ...], value: Any) -> str:
+    if value not in names:
+        raise ValueError(f"{value!r} is none of {', '.join(names)}")
+    return str(value)
