@@ -75,6 +75,7 @@ def read_part(clips: Path, file: Path) -> MeldPart:
 
 def find_clips(folder: Path) -> dict[tuple[int, int], Path]:
     """The clip of each dialogue and utterance number; of two for the same, the one without a prefix."""
+    folder = folder.expanduser().resolve()  # wherever they are played
     if not folder.is_dir():
         raise InputError(f"there is no folder {folder}; give the one that holds MELD's diaX_uttY.mp4")
     found: dict[tuple[int, int], Path] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,46 +42,57 @@ class Placement:
     elsewhere: dict[str, int] = field(default_factory=dict)
 
 
-def place(file: LabelFile, extents: Mapping[str, Extent]) -> Placement:
-    """The labels of a file on the recordings of these names.
+def assign(file: LabelFile, names: Collection[str]) -> tuple[dict[str, list[Label]], dict[str, int]]:
+    """The labels of each of these recordings, and how many labels each other recording has.
 
     A label names its recording by the file's name, or that without what is after its last dot; where there is one
     recording alone, a file without the column `recording` is all about it. Raises InputError, which names the line,
-    for a label that names none of several, lies outside of its recording, or says again what another one says (not
-    in MELD's layout, whose lines share the times of subtitles), and when there is none for these recordings.
+    for a label that names none of several, and when there is none for these recordings.
     """
-    placed: dict[str, list[Placed]] = defaultdict(list)
+    own: dict[str, list[Label]] = defaultdict(list)
     elsewhere: dict[str, int] = defaultdict(int)
     for label in file.labels:
-        name = _recording(file.path, label, extents)
+        name = _recording(file.path, label, names)
         if name is None:
             elsewhere[label.recording] += 1
         else:
-            placed[name].append(Placed(label, _span(file.path, label, name, extents[name])))
-    if not placed:
+            own[name].append(label)
+    if not own:
         raise InputError(
-            f"{file.path} labels {', '.join(elsewhere)}, and none of {', '.join(extents)}; "
+            f"{file.path} labels {', '.join(elsewhere)}, and none of {', '.join(names)}; "
             "its column recording must hold their names"
         )
-    for labels in placed.values():
-        labels.sort(key=lambda item: (item.span, item.label.line))
+    return {name: own[name] for name in names if name in own}, dict(elsewhere)
+
+
+def place(file: LabelFile, extents: Mapping[str, Extent]) -> Placement:
+    """The labels of a file on the recordings of these names, see `assign`.
+
+    Raises InputError, which names the line, for a label that lies outside of its recording, or says again what
+    another one says (not in MELD's layout, whose lines share the times of subtitles).
+    """
+    own, elsewhere = assign(file, extents)
+    placed = {}
+    for name, labels in own.items():
+        spans = (Placed(label, _span(file.path, label, name, extents[name])) for label in labels)
+        placed[name] = sorted(spans, key=lambda item: (item.span, item.label.line))
         if not file.meld:
-            _refuse_repeated(file.path, labels)
-    return Placement({name: placed[name] for name in extents if name in placed}, dict(elsewhere))
+            _refuse_repeated(file.path, placed[name])
+    return Placement(placed, elsewhere)
 
 
-def _recording(path: Path, label: Label, extents: Mapping[str, Extent]) -> str | None:
+def _recording(path: Path, label: Label, names: Collection[str]) -> str | None:
     if not label.recording:
-        if len(extents) == 1:
-            return next(iter(extents))
+        if len(names) == 1:
+            return next(iter(names))
         raise InputError(
-            f"{path}, line {label.line}: no recording is named, and there are {len(extents)}: "
-            f"a column recording must hold {', '.join(extents)}"
+            f"{path}, line {label.line}: no recording is named, and there are {len(names)}: "
+            f"a column recording must hold {', '.join(names)}"
         )
     wanted = Path(label.recording).name
-    if wanted in extents:
+    if wanted in names:
         return wanted
-    named = [name for name in extents if Path(name).stem == wanted]
+    named = [name for name in names if Path(name).stem == wanted]
     if len(named) > 1:
         raise InputError(
             f"{path}, line {label.line}: the recording {label.recording!r} may be {' or '.join(named)}; name the file"

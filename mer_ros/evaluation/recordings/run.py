@@ -1,0 +1,93 @@
+"""From a replay's folder and labels to scores.json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mer_ros.errors import InputError
+from mer_ros.evaluation.recordings.breakdown import break_down, compare, rounded
+from mer_ros.evaluation.recordings.labels import LabelFile
+from mer_ros.evaluation.recordings.meld import MeldPart
+from mer_ros.evaluation.recordings.placing import Extent, Placed, place
+from mer_ros.evaluation.recordings.recorded import Heard, read_emotions, read_work_ms
+from mer_ros.replay.records import NS, SUMMARY_FILE
+
+SCORES_FILE = "scores.json"
+
+
+def score_bag(folder: Path, file: LabelFile) -> dict[str, Any]:
+    """The scores of the recordings in a run's folder against a file of labels, see `break_down`. Raises InputError."""
+    heard = read_emotions(folder)
+    extents = extents_of(folder, heard)
+    placement = place(file, extents)
+    left_out = {
+        "labels_of_other_recordings": sum(placement.elsewhere.values()),
+        "recordings_without_labels": len(extents) - len(placement.placed),
+    }
+    return _scores("bag", folder, file.path, placement.placed, heard, left_out)
+
+
+def score_meld(folder: Path, file: Path, part: MeldPart) -> dict[str, Any]:
+    """The scores of a run's folder of MELD's dialogues, each a recording, against their labels. Raises InputError."""
+    replayed = extents_of(folder, heard := read_emotions(folder))
+    placed = {talk.name: talk.labels for talk in part.dialogues if talk.name in replayed}
+    left_out = dict(sorted(part.counts.items())) | {"dialogues_not_replayed": len(part.dialogues) - len(placed)}
+    return _scores("meld", folder, file, placed, heard, left_out, "dialogue")
+
+
+def extents_of(folder: Path, heard: Mapping[str, Sequence[Heard]]) -> dict[str, Extent]:
+    """The recordings of a run that were replayed, and when they begin and how long they are, as far as is known.
+
+    Also those in which nobody spoke, where the summary tells of them. Raises InputError for one that cannot be read.
+    """
+    told = _summary(folder)
+    for item in told.get("recordings", []):  # each has a folder of its own, which knows more
+        if item.get("duration_s") and (folder / str(item["recording"])).is_dir():
+            item |= _summary(folder / str(item["recording"]))
+    known = {str(item["recording"]): item for item in told.get("recordings", [told]) if item.get("recording")}
+    names = [name for name, item in known.items() if item.get("duration_s") or name in heard]
+    return {
+        name: _extent(known.get(name, {}), heard.get(name, ()))
+        for name in [*names, *(n for n in heard if n not in known)]
+    }
+
+
+def _extent(told: Mapping[str, Any], heard: Sequence[Heard]) -> Extent:
+    zero_ns = told.get("zero_ns", heard[0].zero_ns if heard else None)
+    length_s = told.get("duration_s")
+    return Extent(zero_ns, round(length_s * NS) if length_s else None)
+
+
+def _summary(folder: Path) -> dict[str, Any]:
+    path = folder / SUMMARY_FILE
+    if not path.is_file():
+        return {}
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} cannot be read ({error}): write it anew with `mer replay`") from error
+    if not isinstance(told, dict):
+        raise InputError(f"{path} holds no JSON object: write it anew with `mer replay`")
+    return told
+
+
+def _scores(
+    kind: str,
+    folder: Path,
+    labels: Path,
+    placed: Mapping[str, Sequence[Placed]],
+    heard: Mapping[str, Sequence[Heard]],
+    left_out: Mapping[str, int],
+    intervals_by: str = "",
+) -> dict[str, Any]:
+    told = {"kind": kind, "labels": labels.name, "recordings": list(placed), "left_out": dict(left_out)}
+    told |= break_down(compare(placed, heard), intervals_by=intervals_by)
+    work = read_work_ms(folder)
+    times = [ms for name in placed for ms in work.get(name, ())]
+    p50, p95 = np.percentile(times, (50, 95)).tolist() if times else (None, None)
+    return told | rounded({"ms_p50": p50, "ms_p95": p95})

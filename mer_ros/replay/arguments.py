@@ -1,0 +1,56 @@
+"""The options of every command that replays recordings."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mer_ros.errors import OptionError
+from mer_ros.graph import DEVICES, RECOGNISERS
+
+if TYPE_CHECKING:
+    from mer_ros.replay.options import ReplayOptions
+
+RUNS = Path("replays")
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add them; `options_of`, `output_of` and the values `jobs`, `scheduler` and `quiet` tell what was given."""
+    add = parser.add_argument
+    add("--output", type=Path, metavar="DIR", help="folder of the results (default: replays/ and the input's name)")
+    add("--params-file", type=Path, metavar="FILE", help="parameters of the nodes, as the live graph takes them")
+    add("--models", default="", metavar="DIR", help="model folder (default: the models of this package)")
+    add("--device", default="", choices=DEVICES, help="where models run (default: as the parameters say)")
+    add("--recogniser", default="", choices=RECOGNISERS[:2], help="speech recogniser (default: as the parameters say)")
+    add("--recogniser-model", default="", metavar="DIR", help="model folder of the recogniser, for vosk")
+    add("--image-topic", default="", metavar="TOPIC", help="of a bag; needed where it has several")
+    add("--audio-topic", default="", metavar="TOPIC", help="of a bag; needed where it has several")
+    add("--jobs", type=int, default=1, metavar="N", help="recordings at a time, each in a process (default: 1)")
+    add("--scheduler", default="", metavar="ADDRESS", help="of a Dask cluster, whose workers see the same paths")
+    add("--thumbnails", action="store_true", help="keep the speakers' faces, and show them in the report")
+    add("--quiet", action="store_true", help="print errors alone")
+
+
+def options_of(given: argparse.Namespace) -> ReplayOptions:
+    """The options of the replay itself. Raises OptionError."""
+    from mer_ros.replay.options import ReplayOptions
+
+    if given.jobs < 1:
+        raise OptionError(f"--jobs is {given.jobs}: give 1 or more")
+    return ReplayOptions(
+        params_file=given.params_file,
+        models=given.models,
+        device=given.device,
+        recogniser=given.recogniser,
+        recogniser_model=given.recogniser_model,
+        image_topic=given.image_topic,
+        audio_topic=given.audio_topic,
+        thumbnails=given.thumbnails,
+    )
+
+
+def output_of(given: argparse.Namespace, path: Path) -> Path:
+    """The folder that was named, or one of the name of what is replayed."""
+    output: Path | None = given.output
+    return output or RUNS / (path.resolve().stem if path.is_file() else path.resolve().name)
