@@ -18,6 +18,7 @@ from mer_ros.corpora.text import read_meld
 from mer_ros.emotion import EMOTIONS
 from mer_ros.evaluation.fusion_cli import add_fusion_parser
 from mer_ros.evaluation.intervals import INTERVALS
+from mer_ros.evaluation.recordings.cli import add_recording_parsers
 from mer_ros.evaluation.run import (
     Evaluation,
     data_file,
@@ -54,7 +55,7 @@ TARGETS = {
 
 
 def add_evaluate_parser(subparsers: Any, default_models: Path) -> None:
-    """Adds `evaluate text|speech|face|fusion|all` to a command; each sets `handler(args) -> int`."""
+    """Adds `evaluate text|speech|face|fusion|bag|meld|all` to a command; each sets `handler(args) -> int`."""
     parser = subparsers.add_parser(
         "evaluate",
         help="measure the exported models on labelled data",
@@ -68,6 +69,7 @@ def add_evaluate_parser(subparsers: Any, default_models: Path) -> None:
         "all": "every model of these three tasks on its validation data, against the targets",
     }
     add_fusion_parser(tasks, default_models)
+    add_recording_parsers(tasks)
     for task, text in helps.items():
         sub = tasks.add_parser(task, help=text, description=f"{text[0].upper()}{text[1:]}.")
         sub.set_defaults(handler=_all if task == "all" else _one, task=task)
