@@ -16,6 +16,9 @@ from mer_ros.speech.transcriber import Transcriber
 from mer_ros.utterance import AudioChunk, Frame, Transcript, Utterance, VisualWindow
 from mer_ros.vision.observer import FaceObserver
 
+JUMP_NS = 2_000_000_000  # stamps further from the newest one are of a clock that was set, or wrong
+CONFIRMING = 3  # such stamps in a row are believed
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -49,6 +52,7 @@ class Pipeline:
         self._transcriber = transcriber
         self._on_window = on_window
         self._now_ns = 0
+        self._odd: int | None = None  # stamps in a row that are far from it; None: no stamp yet
         senses = {Modality.FACE: observer, Modality.AUDIO: listener, Modality.TEXT: transcriber}
         fuser.expect(modality for modality, stage in senses.items() if stage is not None)
 
@@ -78,7 +82,7 @@ class Pipeline:
 
     def heard(self, heard: Heard) -> list[EmotionEstimate]:
         """Take in what was heard."""
-        self._now_ns = max(self._now_ns, heard.stamp_ns)
+        self._tick(heard.stamp_ns)
         emotions = self._take(heard)
         if self._observer:  # the frames may have come to an end before the sound
             emotions += self._seen(self._observer.poll(self._now_ns))
@@ -86,7 +90,7 @@ class Pipeline:
 
     def frame(self, frame: Frame) -> list[EmotionEstimate]:
         """Take a camera frame."""
-        self._now_ns = max(self._now_ns, frame.stamp_ns)
+        self._tick(frame.stamp_ns)
         return self._seen(self._observer.frame(frame)) if self._observer else []
 
     def run(self, events: Iterable[AudioChunk | Frame]) -> Iterator[EmotionEstimate]:
@@ -101,6 +105,14 @@ class Pipeline:
         if self._observer:
             emotions += self._seen(self._observer.flush())
         return emotions + self._fuser.flush(self._now_ns)
+
+    def _tick(self, stamp_ns: int) -> None:
+        if self._odd is not None and abs(stamp_ns - self._now_ns) > JUMP_NS:
+            self._odd += 1
+            if self._odd < CONFIRMING:
+                return
+            self._now_ns = stamp_ns
+        self._now_ns, self._odd = max(self._now_ns, stamp_ns), 0
 
     def _words(self, stamp_ns: int, utterances: list[Utterance]) -> Heard:
         words = self._transcriber

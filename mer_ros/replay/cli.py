@@ -13,10 +13,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mer_ros.errors import OptionError
-from mer_ros.graph import DEVICES, RECOGNISERS
+from mer_ros.replay.arguments import add_options, options_of, output_of
 
-RUNS = Path("replays")
 NOT_ALL = 2
 _EPILOG = """examples:
   mer replay talk.mp4                    a video: results in replays/talk
@@ -38,48 +36,25 @@ def add_replay_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EPILOG,
     )
-    add = parser.add_argument
-    add("input", metavar="INPUT", help="rosbag, video or sound file, a folder of these, or 'sample'")
-    add("--output", type=Path, metavar="DIR", help="folder of the results (default: replays/ and the input's name)")
-    add("--params-file", type=Path, metavar="FILE", help="parameters of the nodes, as the live graph takes them")
-    add("--models", default="", metavar="DIR", help="model folder (default: the models of this package)")
-    add("--device", default="", choices=DEVICES, help="where models run (default: as the parameters say)")
-    add("--recogniser", default="", choices=RECOGNISERS[:2], help="speech recogniser (default: as the parameters say)")
-    add("--recogniser-model", default="", metavar="DIR", help="model folder of the recogniser, for vosk")
-    add("--image-topic", default="", metavar="TOPIC", help="of a bag; needed where it has several")
-    add("--audio-topic", default="", metavar="TOPIC", help="of a bag; needed where it has several")
-    add("--jobs", type=int, default=1, metavar="N", help="recordings at a time, each in a process (default: 1)")
-    add("--thumbnails", action="store_true", help="keep the speakers' faces, and show them in the report")
-    add("--json", action="store_true", help="print the summary as one JSON object on the last line")
-    add("--quiet", action="store_true", help="print errors alone")
+    parser.add_argument("input", metavar="INPUT", help="rosbag, video or sound file, a folder of these, or 'sample'")
+    add_options(parser)
+    parser.add_argument("--json", action="store_true", help="print the summary as one JSON object on the last line")
     parser.set_defaults(handler=_replay)
 
 
 def _replay(given: argparse.Namespace) -> int:
     from mer_ros.replay.many import replay_all
-    from mer_ros.replay.options import ReplayOptions
     from mer_ros.replay.show import Show
     from mer_ros.replay.task import tasks_of
 
-    if given.jobs < 1:
-        raise OptionError(f"--jobs is {given.jobs}: give 1 or more")
-    options = ReplayOptions(
-        params_file=given.params_file,
-        models=given.models,
-        device=given.device,
-        recogniser=given.recogniser,
-        recogniser_model=given.recogniser_model,
-        image_topic=given.image_topic,
-        audio_topic=given.audio_topic,
-        thumbnails=given.thumbnails,
-    )
+    options = options_of(given)
     path = Path(given.input).expanduser()
-    output = given.output or RUNS / (path.resolve().stem if path.is_file() else path.resolve().name)
+    output = output_of(given, path)
     tasks = tasks_of(path, output)
     begun_s = time.perf_counter()
     console = Console(markup=False, highlight=False)
     with Show(Console(markup=False, highlight=False, stderr=given.json), given.quiet) as show:
-        result = replay_all(tasks, output, options, show, jobs=given.jobs)
+        result = replay_all(tasks, output, options, show, jobs=given.jobs, scheduler=given.scheduler)
     if not given.quiet:
         _print(console, result.summary, time.perf_counter() - begun_s)
         console.print(f"report: {output / 'report.html'}")

@@ -26,6 +26,7 @@ class Loaded:
     """Detector, recogniser and models for one set of settings. Not for two threads at a time.
 
     They keep nothing of what they were given, so that a recording gives the same emotions after any other.
+    models: what is used for each task: its name, and what the manifest tells of its file. providers: what runs each.
     """
 
     def __init__(self, settings: Mapping[str, Settings]) -> None:
@@ -47,6 +48,7 @@ class Loaded:
         self._detector = stages.detector(settings["camera"])
         self._experts, self.providers = stages.experts(settings["fusion"])
         self._recogniser = make_recogniser(self._speech)
+        self.models = self._models()
 
     @property
     def silence_s(self) -> float:
@@ -70,8 +72,7 @@ class Loaded:
             on_window,
         )
 
-    def models(self) -> dict[str, dict[str, Any]]:
-        """What was used for each task: name, and what the manifest tells of a model's file."""
+    def _models(self) -> dict[str, dict[str, Any]]:
         fusion, camera, microphone = (self.settings[node] for node in ("fusion", "camera", "microphone"))
         entries = load_manifest(Path(fusion["models"]) if fusion["models"] else resources.models_dir())
         tasks = {task: fusion[f"{task}_model"] for m, task in _TASKS.items() if fusion[f"use_{m.value}"]}

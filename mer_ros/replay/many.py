@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from mer_ros.replay.cluster import replay_on_cluster
+from mer_ros.replay.jobs import replay_in_processes
+from mer_ros.replay.media import Recording
 from mer_ros.replay.options import ReplayOptions
 from mer_ros.replay.run_folder import prepare
 from mer_ros.replay.show import Show, told
@@ -22,9 +26,12 @@ class Result:
     problems: tuple[str, ...]
 
 
-def replay_all(tasks: Sequence[Task], folder: Path, options: ReplayOptions, show: Show, *, jobs: int = 1) -> Result:
-    """Replay all of them; the folder then holds the same files whatever `jobs` is.
+def replay_all(
+    tasks: Sequence[Task], folder: Path, options: ReplayOptions, show: Show, *, jobs: int = 1, scheduler: str = ""
+) -> Result:
+    """Replay all of them; the folder then holds the same emotions whatever `jobs` and `scheduler` are.
 
+    jobs: recordings at a time on this machine. scheduler: address of a Dask cluster's, in place of this machine.
     Raises InputError when none of them could be replayed, OutputError when the folder cannot be written.
     """
     begun_s = time.perf_counter()
@@ -33,7 +40,7 @@ def replay_all(tasks: Sequence[Task], folder: Path, options: ReplayOptions, show
         prepare(folder)
     outcomes: list[Outcome] = []
     try:
-        for outcome in _one_by_one(tasks, options, show):
+        for outcome in _outcomes(tasks, options, show, jobs, scheduler):
             show.ended(outcome)
             outcomes.append(outcome)
     finally:
@@ -46,11 +53,20 @@ def replay_all(tasks: Sequence[Task], folder: Path, options: ReplayOptions, show
     return Result(summary, problems)
 
 
+def _outcomes(
+    tasks: Sequence[Task], options: ReplayOptions, show: Show, jobs: int, scheduler: str
+) -> Iterator[Outcome]:
+    if scheduler:
+        return replay_on_cluster(tasks, options, show, scheduler)
+    if jobs > 1 and len(tasks) > 1:
+        return replay_in_processes(tasks, options, show, jobs)
+    return _one_by_one(tasks, options, show)
+
+
 def _one_by_one(tasks: Sequence[Task], options: ReplayOptions, show: Show) -> Iterator[Outcome]:
     for task in tasks:
-        yield replay_task(
-            task,
-            options,
-            lambda done_s, total_s, task=task: show.progress(task, done_s, total_s),
-            lambda source, task=task: show.opened(task, told(source)),
-        )
+
+        def opened(source: Recording, task: Task = task) -> None:
+            show.opened(task, told(source))
+
+        yield replay_task(task, options, partial(show.progress, task), opened)

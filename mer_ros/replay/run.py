@@ -17,6 +17,7 @@ from mer_ros import __version__
 from mer_ros.emotion import EMOTIONS, UNKNOWN, EmotionEstimate
 from mer_ros.errors import InputError
 from mer_ros.pipeline import Heard, Pipeline
+from mer_ros.replay.bag import RecordingOptions, open_recording
 from mer_ros.replay.loaded import Loaded, loaded_for
 from mer_ros.replay.machine import machine, peak_memory_mb
 from mer_ros.replay.media import MediaSource, Recording
@@ -54,7 +55,7 @@ class Summary:
 
 
 def replay_one(
-    path: Path,
+    path: Path | Recording,
     folder: Path,
     options: ReplayOptions,
     progress: Progress | None = None,
@@ -63,7 +64,8 @@ def replay_one(
 ) -> Summary:
     """Replay a recording and write a run's folder but for its report. The same input gives the same emotions.
 
-    path: a rosbag, a video or sound file, or `sample`. name: what the recording is called; empty: as its file.
+    path: a rosbag, a video or sound file, or `sample`; or what plays like one. name: what the recording is called;
+    empty: as its file.
     progress, opened: called as it goes on, and with the recording once it is open.
     A recording that breaks off is replayed as far as it goes; the summary then tells the problem.
     Raises MerError for one that cannot be replayed at all, and OutputError where the folder cannot be written.
@@ -72,7 +74,7 @@ def replay_one(
     source = open_source(path, options)
     if not source.has_audio:
         raise InputError(
-            f"{path} holds no sound that could be replayed, and each emotion is that of an utterance: "
+            f"{name or source.name} holds no sound that could be replayed, and each emotion is that of an utterance: "
             "give a recording with speech, or name its topic with --audio-topic"
         )
     if opened:
@@ -80,11 +82,14 @@ def replay_one(
     return _Replay(loaded, source, folder, options, progress, name or source.name).run()
 
 
-def open_source(path: Path, options: ReplayOptions) -> Recording:
-    """Open a recording. Raises InputError."""
+def open_source(path: Path | Recording, options: ReplayOptions) -> Recording:
+    """Open a recording, if it is not one already. Raises InputError."""
+    if not isinstance(path, Path):
+        return path
     if str(path) == SAMPLE and not path.exists():
         return SampleDialogue()
-    return MediaSource(path, max_width=1280)
+    topics = RecordingOptions(options.image_topic, options.audio_topic, max_width=options.max_width)
+    return open_recording(path, topics)
 
 
 class _Replay:
@@ -102,7 +107,7 @@ class _Replay:
         self._loaded, self._source, self._folder, self._options = loaded, source, folder, options
         self._progress, self._name = progress, name
         self._start_ns = MEDIA_START_NS if isinstance(source, MediaSource | SampleDialogue) else 0
-        self._zero_ns = self._start_ns + int(getattr(source, "zero_ns", 0))
+        self._zero_ns = self._start_ns + source.zero_ns
         self._end_ns = self._zero_ns
         self._counts: Counter[str] = Counter()
         self._sound_s = self._speech_s = 0.0
@@ -201,9 +206,9 @@ class _Replay:
     def _summary(self, pipeline: Pipeline) -> dict[str, Any]:
         source = self._source
         counts = self._counts + pipeline.counts
-        counts.update({f"recording.{name}": count for name, count in getattr(source, "counts", {}).items()})
-        warnings = [*getattr(source, "warnings", ()), *(f"{text} ({n})" for text, n in sorted(self._refusals.items()))]
-        if not source.has_video:
+        counts.update({f"recording.{name}": count for name, count in source.counts.items()})
+        warnings = [*source.warnings, *(f"{text} ({n})" for text, n in sorted(self._refusals.items()))]
+        if not source.has_video and not warnings:
             warnings.append("no video: faces are left out")
         if self._problem:
             warnings.append(f"not all was replayed: {self._problem}")
@@ -211,7 +216,7 @@ class _Replay:
             "recording": self._name,
             "kind": _kind(source),
             "mer": __version__,
-            "chosen": dict(getattr(source, "chosen", {})),
+            "chosen": dict(source.chosen),
             "complete": not self._problem,
             "zero_ns": self._zero_ns,
             "duration_s": round((self._end_ns - self._zero_ns) / NS, 3),
@@ -259,9 +264,3 @@ def _kind(source: Recording) -> str:
 
 def _bytes(item: Taken) -> int:
     return item.image.nbytes if isinstance(item, Frame) else 1_000
-
-
-def find_recordings(path: Path) -> list[Path]:
-    if path.is_dir():
-        return sorted(p for p in path.rglob("*") if p.suffix in (".mp4", ".wav"))
-    return [path]

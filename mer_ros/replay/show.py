@@ -91,8 +91,7 @@ def told(source: Recording) -> str:
         rate = f" at {source.frame_rate_hz:.3g} Hz" if source.frame_rate_hz else ""
         parts.append(f"video {source.size[0]}x{source.size[1]}{rate}")
     parts.append("sound" if source.has_video else "sound alone: faces are left out")
-    chosen = getattr(source, "chosen", {})
-    return ", ".join(parts) + "".join(f"; {what}: {name}" for what, name in chosen.items())
+    return ", ".join(parts) + "".join(f"; {what}: {name}" for what, name in source.chosen.items())
 
 
 def clock(seconds: float) -> str:

@@ -29,12 +29,15 @@ def with_ends(
     with the frames that belong to it, which are not kept for ever. Nothing depends on how the sound is cut.
     """
     last: AudioChunk | None = None
+    alone_ns: int | None = None  # of the first frame since: clocks may differ, so the frames alone must last as long
     for event in events:
         if isinstance(event, AudioChunk):
-            last = event
-        elif last is not None and event.stamp_ns - _end(last) >= pause_s * NS:
-            yield from _ending(last, silence_s)
-            last = None
+            last, alone_ns = event, None
+        elif last is not None:
+            alone_ns = event.stamp_ns if alone_ns is None else alone_ns
+            if event.stamp_ns - max(_end(last), alone_ns) >= pause_s * NS:
+                yield from _ending(last, silence_s)
+                last = None
         yield event
     if last is not None:
         yield from _ending(last, silence_s)

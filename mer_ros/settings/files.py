@@ -14,6 +14,7 @@ from mer_ros.settings.parameter import Parameter
 from mer_ros.settings.tables import TABLES
 
 SECTION = "ros__parameters"
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C, ten times as fast
 EVERY_NODE = ("use_sim_time", "qos_overrides")  # what every node takes beside its own parameters
 
 
@@ -57,7 +58,7 @@ def read_settings(path: Path, given: Mapping[str, Mapping[str, Any]] | None = No
     Raises OptionError for a file that cannot be read or holds no parameters, and for values that the nodes refuse.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         reason = (str(error).splitlines() or ["no reason given"])[0]
         raise OptionError(f"the parameter file {path} cannot be read ({reason}): give a YAML file") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import cv2
@@ -86,10 +87,24 @@ class MedianFlow:
         ]
 
     def _median(self, start: NDArray[np.float32], end: NDArray[np.float32]) -> Motion:
-        dx, dy = np.median(end - start, axis=0).tolist()
-        first, second = np.triu_indices(len(start), 1)
+        dx, dy = median(end - start).tolist()
+        first, second = _pairs(len(start))
         before = np.linalg.norm(start[first] - start[second], axis=1)
         after = np.linalg.norm(end[first] - end[second], axis=1)
         # A frame apart a face cannot grow by much; the limit keeps a slip from running away.
-        change = float(np.clip(np.median(after / np.maximum(before, 1e-6)), 0.9, 1.1))
+        change = float(np.clip(median(after / np.maximum(before, 1e-6)), 0.9, 1.1))
         return Motion(dx / self.scale, dy / self.scale, change)
+
+
+@cache
+def _pairs(count: int) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The numbers of all pairs of so many points."""
+    first, second = np.triu_indices(count, 1)
+    return first, second
+
+
+def median(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """As np.median along the first axis, to the bit, and faster for so few values."""
+    ordered = np.sort(values, axis=0)
+    last = len(values) - 1
+    return np.asarray((ordered[last // 2] + ordered[(last + 1) // 2]) / np.float32(2), np.float32)

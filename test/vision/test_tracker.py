@@ -9,7 +9,7 @@ import pytest
 from mer_ros.errors import InputError, OptionError
 from mer_ros.utterance import Box, Frame
 from mer_ros.vision.detector import iou, make_detector
-from mer_ros.vision.flow import MedianFlow
+from mer_ros.vision.flow import MedianFlow, median
 from mer_ros.vision.tracker import FaceTracker, TrackerOptions
 
 PERIOD_NS = 40_000_000
@@ -230,3 +230,11 @@ def test_bad_options_are_refused(options) -> None:
 def test_what_is_not_an_image_is_refused(scripted) -> None:
     with pytest.raises(InputError):
         FaceTracker(scripted).update(Frame(0, np.zeros((4, 4), np.uint8)))
+
+
+def test_the_quick_median_is_numpys_to_the_bit():
+    rng = np.random.default_rng(3)
+    for count in range(1, 40):
+        for shape in ((count,), (count, 2)):
+            values = rng.normal(size=shape).astype(np.float32)
+            assert median(values).tobytes() == np.asarray(np.median(values, axis=0), np.float32).tobytes()
