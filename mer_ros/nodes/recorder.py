@@ -27,7 +27,7 @@ LOOK_S = 0.2  # how often new topics are looked for
 _NOTICE_S = 0.1  # how soon an end is noticed while nothing comes in
 _QUIET_S, _PATIENCE_S = 0.2, 3.0  # what is under way at the end is waited for until nothing came for so long
 _IMAGES = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")
-_DEPTH, _DEPTH_IMAGES = 512, 32
+_DEPTH, _DEPTH_IMAGES = 512, 64  # some seconds in which this process gets no time
 
 
 @dataclass
