@@ -231,7 +231,7 @@ class _Replay:
             "warnings": warnings,
             "counts": {name: int(count) for name, count in sorted(counts.items()) if count},
             "settings": {node: changed for node, p in self._loaded.settings.items() if (changed := p.changed())},
-            "models": self._loaded.models(),
+            "models": self._loaded.models,
         }
 
     def _run(self, wall_s: float, cpu_s: float) -> dict[str, Any]:
