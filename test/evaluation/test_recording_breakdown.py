@@ -108,6 +108,19 @@ def test_all_parts_by_hand(tmp_path):
     assert {name: one["n"] for name, one in found["by_length"].items()} == {"0-1 s": 1, "2-4 s": 1, "8+ s": 1}
 
 
+def test_the_order_of_the_labels_does_not_matter(tmp_path):
+    recordings = {"a": [utterance(i, 2 * i, 2 * i + 1.5, sure(EMOTIONS[i % 7], 0.3 + i / 20)) for i in range(1, 9)]}
+    rows = [f"{2 * i + 0.1},{2 * i + 1.9},{EMOTIONS[i * i % 7]},p{i % 2}," for i in range(11)]
+    found, other = (told(tmp_path, recordings, lines) for lines in (rows, rows[::-1]))
+    for item in (*found["matches"], *found["missed"], *other["matches"], *other["missed"]):
+        del item["line"]
+    assert found == other
+    assert found["n"] + found["misses"] == 11
+    assert sum(one["n"] + one["misses"] for one in found["by_speaker"].values()) == 11
+    assert sum(one["n"] for one in found["by_length"].values()) == found["n"]
+    assert sum(one["n"] for one in found["by_available"].values()) == found["n"]
+
+
 def test_sentiments_that_the_file_tells(tmp_path):
     recordings = {"a": [utterance(1, 1, 2, sure("surprise", 0.9)), utterance(2, 3, 4, sure("joy", 0.9))]}
     rows = ["0:00:01,0:00:02,surprise,negative", "0:00:03,0:00:04,joy,negative"]

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
+from pathlib import Path
 
 import pytest
 from clip_files import spoken_clip
 from recording_runs import S, sure, utterance, write_run
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "replay"))
+
+from bags import Layout, write_recording
+
 from mer_ros.cli import main
 from mer_ros.evaluation.recordings.labels import read_labels
 from mer_ros.evaluation.recordings.run import score_bag
+from mer_ros.replay.media import MediaSource
 
 TALK = {
     "talk.mp4": [
@@ -123,6 +130,7 @@ needs_voices = pytest.mark.skipif(
 
 
 @needs_voices
+@pytest.mark.timeout(900)  # on a machine that is busy
 def test_meld_from_clips_to_scores(tmp_path, capsys):
     clips = tmp_path / "clips"
     clips.mkdir()
@@ -160,17 +168,29 @@ def test_meld_from_clips_to_scores(tmp_path, capsys):
 
 
 @needs_voices
-def test_a_recording_from_sound_to_scores(tmp_path, labels, capsys):
+@pytest.mark.timeout(900)  # on a machine that is busy
+def test_a_bag_from_messages_to_scores(tmp_path, labels, capsys):
+    zero_ns = 1_700_000_000 * S
     length_s = spoken_clip(tmp_path / "talk.mp4", 1)
-    asked = ("bag", "--bag", tmp_path / "talk.mp4", "--output", tmp_path / "out", "--labels")
-    code, out, err = called(capsys, *asked, labels(f"start,end,emotion\n0.2,{length_s - 0.2},joy\n"), "--json")
+    write_recording(
+        tmp_path / "talk", MediaSource(tmp_path / "talk.mp4").events(zero_ns), layout=Layout(encoding="png")
+    )
+    output = tmp_path / "out"
+    rows = f"start,end,emotion\n{zero_ns + S // 5},{zero_ns + round((length_s - 0.2) * 1e9)},joy\n"
+    asked = ("bag", "--bag", tmp_path / "talk", "--labels", labels(rows), "--output", output, "--json")
+    code, out, _ = called(capsys, *asked)
     assert code == 0
     told = json.loads(out.strip().split("\n")[-1])
-    assert (told["n"], told["misses"], told["extras"]) == (1, 0, 0)
-    assert told == json.loads((tmp_path / "out" / "scores.json").read_text())
-    # Wrong labels are told of before the work where that can be, and never cost what was done.
-    emotions = (tmp_path / "out" / "emotions.jsonl").read_bytes()
-    code, _, err = called(capsys, *asked, labels("start,end,emotion\n50,51,joy\n"))
-    assert code == 2
-    assert "lies outside of talk.mp4" in err
-    assert (tmp_path / "out" / "emotions.jsonl").read_bytes() == emotions
+    assert (told["n"], told["misses"], told["extras"], told["recordings"]) == (1, 0, 0, ["talk"])
+    assert told == json.loads((output / "scores.json").read_text())
+    # Other labels on what was replayed: nothing is done anew, and what is wrong costs nothing that was computed.
+    emotions = (output / "emotions.jsonl").read_bytes()
+    again = ("bag", "--bag", output, "--labels")
+    code, out, err = called(capsys, *again, labels("start,end,emotion\n50,51,joy\n"))
+    assert (code, out) == (2, "")
+    assert "lies outside of talk, which is" in err
+    assert json.loads((output / "scores.json").read_text()) == told
+    assert called(capsys, *again, labels(f"start,end,emotion\n0.2,{length_s - 0.2},happy\n"))[0] == 0
+    new = json.loads((output / "scores.json").read_text())
+    assert {key: new[key] for key in told if key != "matches"} == {key: told[key] for key in told if key != "matches"}
+    assert (output / "emotions.jsonl").read_bytes() == emotions

@@ -84,6 +84,7 @@ def _parts(told: Mapping[str, Any]) -> Table:
     speakers = dict(list(told["by_speaker"].items())[:MOST_SPEAKERS])
     alone = {f"{name} alone": one for name, one in told["by_modality"].items()}
     with_ = {f"with {name}": one for name, one in told["by_available"].items()}
+    speakers = {f"said by {name}": one for name, one in speakers.items()}
     for part in (alone, with_, speakers, told["by_length"]):
         for name, one in part.items():
             table.add_row(name, str(one["n"]), *(f"{one[key]:.3f}" if key in one else "" for key in keys))
