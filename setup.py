@@ -46,7 +46,7 @@ setup(
     ],
     python_requires=">=3.10,<3.14",
     install_requires=requirements("run"),
-    extras_require={group: requirements(group) for group in ("demo", "dev", "train")} | {"vosk": ["vosk"]},
+    extras_require={group: requirements(group) for group in ("cluster", "demo", "dev", "train")} | {"vosk": ["vosk"]},
     zip_safe=True,
     entry_points={
         "console_scripts": [
