@@ -102,6 +102,10 @@ def experts(p: Values) -> tuple[Experts, Mapping[str, str]]:
 
 
 def fuser(p: Values, models: Experts) -> EmotionFuser:
-    """What the fusion node runs."""
+    """What the fusion node runs. The models forget the persons they knew: a new fusion names them anew."""
+    for modality in Modality:
+        expert = models.of(modality)
+        if forget := getattr(expert, "forget", None):
+            forget()
     fusion = p.group("fusion") | {name: tuple(p[f"fusion.{name}"]) for name in ("target_prior", "trust")}
     return EmotionFuser(models, FusionOptions(**fusion, dialogue=DialogueOptions(**p.group("dialogue"))))

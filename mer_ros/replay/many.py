@@ -41,7 +41,7 @@ def replay_all(
     outcomes: list[Outcome] = []
     try:
         for outcome in _outcomes(tasks, options, show, jobs, scheduler):
-            show.ended(outcome)
+            show.ended(outcome, tell=not single)
             outcomes.append(outcome)
     finally:
         if not single and outcomes:  # also of those that were done when it broke off

@@ -130,6 +130,7 @@ class Lines:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         except OSError as error:
             self._file.truncate(self._size)
+            self._file.seek(self._size)
             raise cannot_write(self._path, error) from error
         self._size += len(content)
 

@@ -74,11 +74,11 @@ class Show:
         else:
             self._console.print(f"{task.name}: {where}, {speed}")
 
-    def ended(self, outcome: Outcome) -> None:
-        """Take a recording off the bar, and tell what went wrong with it."""
+    def ended(self, outcome: Outcome, tell: bool = True) -> None:
+        """Take a recording off the bar; tell what went wrong with it, if the caller does not."""
         if self._bar and (row := self._rows.pop(outcome.task.name, None)) is not None:
             self._bar.remove_task(row)
-        if outcome.problem and not self._quiet:
+        if outcome.problem and tell and not self._quiet:
             self._console.print(f"{outcome.task.name}: {outcome.problem}")
 
 

@@ -1,0 +1,136 @@
+"""`mer replay` as a user calls it: what it says, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from replayed import SECOND, CheapLoaded, Made, merged, pictures, spoken_wav, tones
+
+from mer_ros import cli
+from mer_ros.errors import InputError
+from mer_ros.replay import run
+from mer_ros.replay.tail import SoundEnd, with_ends
+from mer_ros.utterance import AudioChunk, Frame
+
+
+@pytest.fixture(autouse=True)
+def cheap(monkeypatch, tmp_path):
+    loaded = CheapLoaded()
+    monkeypatch.setattr(run, "loaded_for", lambda settings: loaded)
+    monkeypatch.chdir(tmp_path)
+
+
+def mer(capsys, *arguments: str) -> tuple[int, str, str]:
+    code = cli.main(["replay", *map(str, arguments)])
+    said = capsys.readouterr()
+    return code, said.out, said.err
+
+
+def test_a_sound_file_goes_to_a_folder_of_its_name(capsys, tmp_path):
+    spoken_wav(tmp_path / "talk.wav")
+    code, out, err = mer(capsys, "talk.wav", "--json")
+    assert (code, err.count("error")) == (0, 0)
+    summary = json.loads(out.splitlines()[-1])
+    assert summary["utterances"] >= 1
+    assert "report: replays/talk/report.html" in out
+    assert re.search(r"\d+ utterances? in 6\.2 s of recording, replayed in .* x real time", out)
+    assert {"emotions.jsonl", "emotions.mcap", "summary.json", "run.json", "report.html"} <= {
+        p.name for p in Path("replays/talk").iterdir()
+    }
+    assert "talk.wav: 0:06, sound alone: faces are left out" in err
+
+
+def test_quiet_says_nothing(capsys, tmp_path):
+    spoken_wav(tmp_path / "talk.wav")
+    assert mer(capsys, "talk.wav", "--quiet", "--output", "here") == (0, "", "")
+    assert Path("here/summary.json").is_file()
+
+
+def test_thumbnails_are_kept_on_request_only(capsys, tmp_path):
+    spoken_wav(tmp_path / "talk.wav")
+    mer(capsys, "talk.wav", "--quiet")
+    assert not Path("replays/talk/thumbnails").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("absent.mp4", None, "absent.mp4"),
+        ("empty.mp4", b"", "empty.mp4"),
+        ("notes.txt", b"hello", "notes.txt"),
+        ("old.bag", b"#ROSBAG V2.0\n", "ROS 1"),
+        ("folder/", None, "folder"),
+    ],
+)
+def test_what_is_no_recording_is_refused_in_a_sentence(capsys, tmp_path, name, content, said):
+    if name.endswith("/"):
+        (tmp_path / name).mkdir()
+    elif content is not None:
+        (tmp_path / name).write_bytes(content)
+    code, out, err = mer(capsys, name)
+    assert code == 2
+    assert out == ""
+    assert err.startswith("error: ")
+    assert said in err
+    assert len(err.splitlines()) == 1
+    assert not Path("replays").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--jobs", "0"], "--jobs is 0"),
+        (["--models", "nowhere"], "models is 'nowhere'"),
+        (["--params-file", "nowhere.yaml"], "nowhere.yaml"),
+        (["--recogniser", "outside"], "recogniser"),
+        (["--ouptut", "x"], "did you mean --output?"),
+    ],
+)
+def test_wrong_options_are_refused(capsys, tmp_path, arguments, said):
+    spoken_wav(tmp_path / "talk.wav", 0, 0.5)
+    code, _, err = mer(capsys, "talk.wav", *arguments)
+    assert code == 2
+    assert said in err
+
+
+def test_a_recording_that_breaks_off_is_told_and_kept(capsys, monkeypatch, tmp_path):
+    (tmp_path / "talk.mcap").write_bytes(b"")
+    broken = Made([*merged(tones([(1.0, 2.0)], 4.0), pictures(4.0)), InputError("it is cut off")], "talk.mcap")
+    monkeypatch.setattr(run, "open_source", lambda path, options: broken)
+    code, out, err = mer(capsys, "talk.mcap")
+    assert code == 2
+    assert "1 utterance" in out
+    assert "error: it is cut off; what was computed is in replays/talk" in err
+    assert len(Path("replays/talk/emotions.jsonl").read_text().splitlines()) == 1
+
+
+def test_help_names_what_is_written(capsys):
+    code, out, _ = mer(capsys, "--help")
+    assert code == 0
+    for word in ("emotions.jsonl", "emotions.mcap", "report.html", "--jobs", "--scheduler", "--thumbnails", "--quiet"):
+        assert word in out
+
+
+@pytest.mark.parametrize("chunk_s", [0.02, 0.5, 1.0])
+def test_the_end_of_the_sound_is_told_once_wherever_it_is(chunk_s):
+    sound = tones([(0.5, 1.0)], 4.0, chunk_s)
+    frames = pictures(20.0)
+    ends = [e for e in with_ends(merged(sound, frames), 1.6, 2.0) if isinstance(e, SoundEnd)]
+    assert [e.stamp_ns for e in ends] == [round((1 + 4.0 + 1.6) * SECOND)]
+    events = list(with_ends(merged(sound, frames), 1.6, 2.0))
+    last = next(n for n, e in enumerate(events) if isinstance(e, SoundEnd))
+    passed = [e.stamp_ns for e in events[:last] if isinstance(e, Frame)]
+    assert max(passed) < (1 + 4.0 + 2.0) * SECOND + 0.1 * SECOND
+    samples = sum(len(e.samples) for e in events if isinstance(e, AudioChunk))
+    assert samples == (4.0 + 1.6) * 16_000
+
+
+def test_frames_of_another_clock_do_not_end_the_sound():
+    sound = tones([(0.5, 1.0)], 4.0)
+    frames = [Frame(f.stamp_ns + 3600 * SECOND, f.image) for f in pictures(4.0)]
+    mixed = [event for pair in zip(sound, frames, strict=True) for event in pair]
+    ends = [n for n, e in enumerate(with_ends(mixed, 1.6, 2.0)) if isinstance(e, SoundEnd)]
+    assert ends == [len(mixed) + 16]

@@ -1,0 +1,102 @@
+"""Several recordings at a time, in processes and on a cluster: the same files, and what dies takes nothing along."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+
+import pytest
+from replayed import CHEAP, Deadly, Made, merged, pictures, spoken_wav, tones
+from rich.console import Console
+
+from mer_ros.errors import InputError
+from mer_ros.replay.cluster import replay_on_cluster
+from mer_ros.replay.many import Result, replay_all
+from mer_ros.replay.options import ReplayOptions
+from mer_ros.replay.show import Show
+from mer_ros.replay.task import Task
+
+SAME = ("emotions.jsonl", "emotions.mcap", "summary.json")
+
+
+@pytest.fixture(scope="module")
+def options(tmp_path_factory) -> ReplayOptions:
+    """Models that load quickly."""
+    path = tmp_path_factory.mktemp("cheap") / "cheap.yaml"
+    path.write_text(CHEAP)
+    return ReplayOptions(params_file=path, device="cpu")
+
+
+@pytest.fixture(scope="module")
+def recordings(tmp_path_factory) -> dict[str, Path | Made]:
+    folder = tmp_path_factory.mktemp("wavs")
+    made = Made(merged(tones([(0.5, 1.5)], 3.0), pictures(3.0)))
+    return {"one": spoken_wav(folder / "one.wav"), "three": made, "two": spoken_wav(folder / "two.wav", 6.0, 9.5)}
+
+
+def tasks(recordings, folder: Path) -> list[Task]:
+    return [Task(path, name, folder / name) for name, path in recordings.items()]
+
+
+def replay(recordings, folder: Path, options: ReplayOptions, **how) -> Result:
+    return replay_all(tasks(recordings, folder), folder, options, Show(Console(), quiet=True), **how)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory, recordings, options) -> Path:
+    """What one process gives."""
+    folder = tmp_path_factory.mktemp("alone") / "run"
+    assert not replay(recordings, folder, options).problems
+    assert len((folder / "emotions.jsonl").read_text().splitlines()) >= 3
+    return folder
+
+
+def assert_same(folder: Path, alone: Path, names) -> None:
+    for name in names:
+        for file in SAME:
+            assert (folder / name / file).read_bytes() == (alone / name / file).read_bytes(), f"{name}/{file}"
+
+
+def test_processes_give_the_same_files(tmp_path, recordings, options, alone):
+    result = replay(recordings, tmp_path, options, jobs=2)
+    assert result.problems == ()
+    assert_same(tmp_path, alone, recordings)
+    for file in ("emotions.jsonl", "summary.json"):
+        assert (tmp_path / file).read_bytes() == (alone / file).read_bytes()
+
+
+def test_a_process_that_dies_takes_no_other_recording_along(tmp_path, recordings, options, alone):
+    result = replay({"deadly": Deadly(), **recordings}, tmp_path, options, jobs=2)
+    assert result.problems == ("deadly: the process that replayed it was ended by SIGKILL",)
+    assert_same(tmp_path, alone, recordings)
+    assert [r["recording"] for r in result.summary["recordings"] if not r["complete"]] == ["deadly"]
+    assert (tmp_path / "emotions.jsonl").read_bytes() == (alone / "emotions.jsonl").read_bytes()
+
+
+def test_a_lost_worker_of_a_cluster_loses_nothing(tmp_path, recordings, options, alone, monkeypatch):
+    distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    # The workers import the recordings' classes from here.
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), *sys.path]))
+    died = tmp_path / "died"
+    killer = Deadly(died, recordings["three"]._events)
+    killer.name = "made"
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as cluster:
+        result = replay({**recordings, "three": killer}, tmp_path / "run", options, scheduler=cluster.scheduler_address)
+    assert died.exists(), "no worker was killed"
+    assert result.problems == ()
+    assert_same(tmp_path / "run", alone, recordings)
+    for file in ("emotions.jsonl", "summary.json"):
+        assert (tmp_path / "run" / file).read_bytes() == (alone / file).read_bytes()
+    assert "report.html" in {p.name for p in (tmp_path / "run" / "one").iterdir()}
+    assert json.loads((tmp_path / "run" / "run.json").read_text())["recordings"].keys() == recordings.keys()
+
+
+def test_a_scheduler_that_does_not_answer_is_told(tmp_path, options, monkeypatch):
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    monkeypatch.setattr("mer_ros.replay.cluster.CONNECT_S", 1)
+    with pytest.raises(InputError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1 "):
+        list(replay_on_cluster([], options, Show(Console(), quiet=True), "tcp://127.0.0.1:1"))

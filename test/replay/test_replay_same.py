@@ -1,0 +1,124 @@
+"""The same emotions every time: twice, in other pieces, in another order, beside another thread, after others."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from replayed import SECOND, Made
+
+from mer_ros import stages
+from mer_ros.pipeline import Pipeline
+from mer_ros.replay.loaded import Loaded, loaded_for
+from mer_ros.replay.options import ReplayOptions
+from mer_ros.replay.records import record
+from mer_ros.replay.run import replay_one
+from mer_ros.replay.sample import SampleDialogue
+from mer_ros.utterance import AudioChunk, Frame
+
+OPTIONS = ReplayOptions(device="cpu")
+UNTIL_S = 9.5  # two utterances
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Loaded:
+    return loaded_for(OPTIONS.settings())
+
+
+@pytest.fixture(scope="module")
+def events() -> list[AudioChunk | Frame]:
+    sample = SampleDialogue(size=(320, 240), frame_rate_hz=8.0)
+    return [e for e in sample.events(SECOND, chunk_ms=100) if e.stamp_ns < (UNTIL_S + 1) * SECOND]
+
+
+@pytest.fixture(scope="module")
+def first(tmp_path_factory, events, loaded) -> Path:
+    folder = tmp_path_factory.mktemp("first") / "run"
+    replay_one(Made(events), folder, OPTIONS)
+    return folder
+
+
+def cut(events: list[AudioChunk | Frame], chunk_ms: int) -> list[AudioChunk | Frame]:
+    """The same sound in other chunks."""
+    sound = [e for e in events if isinstance(e, AudioChunk)]
+    samples, rate = np.concatenate([c.samples for c in sound]), sound[0].sample_rate
+    step = rate * chunk_ms // 1000
+    chunks = [
+        AudioChunk(sound[0].stamp_ns + at * SECOND // rate, samples[at : at + step], rate)
+        for at in range(0, len(samples), step)
+    ]
+    frames = [e for e in events if isinstance(e, Frame)]
+    return sorted([*chunks, *frames], key=lambda e: e.stamp_ns)
+
+
+def late(events: list[AudioChunk | Frame], frames_by_ms: int, sound_by_ms: int) -> list[AudioChunk | Frame]:
+    """In the order in which they come when one way takes longer."""
+    ways = {AudioChunk: sound_by_ms, Frame: frames_by_ms}
+    return sorted(events, key=lambda e: e.stamp_ns + ways[type(e)] * 1_000_000)
+
+
+def lines(folder: Path) -> list[dict]:
+    return [json.loads(text) for text in (folder / "emotions.jsonl").read_text().splitlines()]
+
+
+def test_all_three_senses_speak(first):
+    told = lines(first)
+    assert len(told) == 2
+    assert all(modality["available"] for emotion in told for modality in emotion["modalities"].values())
+    assert "best of times" in told[0]["transcript"].lower()
+    summary = json.loads((first / "summary.json").read_text())
+    assert summary["utterances"] == 2
+    assert summary["complete"]
+    assert summary["settings"] == {"fusion": {"device": "cpu"}}
+    assert set(summary["models"]) >= {"face", "speech", "text", "dialogue", "fusion", "speech_to_text"}
+    assert summary["frames"] == pytest.approx(UNTIL_S * 8, abs=1)
+    assert summary["audio_s"] == pytest.approx(UNTIL_S, abs=0.11)
+    latency = json.loads((first / "run.json").read_text())["latency_ms"]
+    assert {"face", "audio", "text", "speech_to_text", "fusion"} <= set(latency)
+
+
+def test_the_same_bytes_in_one_thread_and_after_another_recording(first, tmp_path, events):
+    options = replace(OPTIONS, read_ahead=False)
+    replay_one(Made(cut(events, 50)[60:], "other"), tmp_path / "other", options)
+    replay_one(Made(events), tmp_path / "again", options)
+    for name in ("emotions.jsonl", "summary.json", "emotions.mcap"):
+        assert (tmp_path / "again" / name).read_bytes() == (first / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda events: cut(events, 5),
+        lambda events: cut(events, 200),
+        lambda events: late(events, 300, 0),
+        lambda events: late(events, 0, 700),
+    ],
+    ids=["chunks of 5 ms", "chunks of 200 ms", "frames late", "sound late"],
+)
+def test_cuts_and_order_do_not_matter(first, tmp_path, events, change):
+    replay_one(Made(change(events)), tmp_path / "run", OPTIONS)
+    assert lines(tmp_path / "run") == lines(first)
+
+
+def test_what_the_replay_leaves_out_changes_no_emotion(first, events, loaded):
+    """Partial words and interim windows, as the live graph has them."""
+    settings = loaded.settings
+    words = stages.speech_options(settings["speech_to_text"])
+    assert words.partial_period_ms > 0
+    experts, _ = stages.experts(settings["fusion"])
+    observer = stages.observer(settings["camera"], stages.detector(settings["camera"]))
+    assert observer.options.interim_period_ms > 0
+    live = Pipeline(
+        stages.listener(settings["microphone"]),
+        stages.fuser(settings["fusion"], experts),
+        observer,
+        stages.transcriber(words),
+    )
+    emotions = list(live.run(events))
+    told = [json.loads(json.dumps(record(emotion, "made", SECOND))) for emotion in emotions]
+    # The last one ends by the end of the sound here, and by the silence after it there.
+    assert told[0] == lines(first)[0]
+    assert len(told) == 2
