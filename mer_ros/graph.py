@@ -56,7 +56,7 @@ class GraphSettings:
     audio_device: str = _setting(
         "", "start the audio driver on this device: an index, part of a name, or 'default'; empty: no driver"
     )
-    play: str = _setting("", "play this video or sound file as camera and microphone; 'sample': the sample dialogue")
+    play: str = _setting("", "play this bag, video or sound as camera and microphone; 'sample': the sample dialogue")
     recogniser: str = _setting("", "speech recogniser; empty: as the parameters say", RECOGNISERS)
     recogniser_model: str = _setting("", "model folder of the recogniser, for vosk")
     params_file: str = _setting("", "parameter file; empty: config/mer.yaml of this package")
@@ -83,8 +83,8 @@ class GraphSettings:
             raise OptionError(
                 "play and webcam or audio_device exclude each other; choose one source of camera and sound"
             )
-        if self.play not in ("", SAMPLE) and not Path(self.play).is_file():
-            raise OptionError(f"play is '{self.play}', which is no file; give a video or sound file, or '{SAMPLE}'")
+        if self.play not in ("", SAMPLE) and not Path(self.play).exists():
+            raise OptionError(f"play is '{self.play}', which is no file; give a bag, video or sound, or '{SAMPLE}'")
         if not any(getattr(self, name) for name in (*LIFECYCLE, "webcam", "audio_device", "play")):
             raise OptionError("no node is to be started; leave at least one of them on")
 

@@ -243,7 +243,7 @@ def add_run_parser(subparsers: Any) -> None:
         epilog="examples:\n"
         "  mer run                                        the drivers of your camera and microphone run elsewhere\n"
         "  mer run --webcam 0 --audio-device default      this machine's own camera and microphone\n"
-        "  mer run --play meeting.mp4                     a video file in their place\n"
+        "  mer run --play meeting.mp4                     a video file or a bag in their place\n"
         "  mer run --no-speech-to-text --namespace head   without words; topics below /head",
     )
     add_setting_arguments(parser)

@@ -56,6 +56,16 @@ def from_raw(data: Any, encoding: str) -> NDArray[Any]:
     return _wide(samples.astype(samples.dtype.newbyteorder("="), copy=False))
 
 
+def as_int16(samples: NDArray[Any]) -> NDArray[np.int16]:
+    """Samples of any type that a chunk may have, as int16 of the same loudness."""
+    if samples.dtype == np.int16:
+        return samples
+    if samples.dtype == np.uint8:
+        return (samples.astype(np.int16) - 128) * 256
+    scale = 2.0**15 if samples.dtype.kind == "f" else 2.0**-16
+    return np.clip(np.rint(samples * scale), -(2**15), 2**15 - 1).astype(np.int16)
+
+
 def from_portaudio(data: Any, info: Any) -> NDArray[Any]:
     """Samples of an AudioData that has one field a type. info: its `format` says which holds them.
 

@@ -13,10 +13,11 @@ from sensor_msgs.msg import CompressedImage, Image
 
 from mer_ros import stages
 from mer_ros.errors import MerError
+from mer_ros.messages.image import frame_of
 from mer_ros.nodes import qos
 from mer_ros.nodes.base import PipelineNode, spin
 from mer_ros.nodes.conversions.audio import utterance_of
-from mer_ros.nodes.conversions.vision import frame_of, window_message
+from mer_ros.nodes.conversions.vision import window_message
 from mer_ros.nodes.health import WARN, Condition
 from mer_ros.settings.tables import CAMERA
 from mer_ros.utterance import VisualWindow as Window

@@ -1,4 +1,4 @@
-"""Plays a sound or video file, or the sample dialogue, as a camera and a microphone in real time.
+"""Plays a bag, a sound or video file, or the sample dialogue, as a camera and a microphone in real time.
 
 Publishes image_raw (sensor_msgs/Image) and audio (mer_msgs/AudioChunk); on request /clock.
 It waits for subscribers, plays, adds silence so that the last utterance ends, and then exits or stays.
@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from rclpy.clock import Clock
 from rclpy.duration import Duration
 from rosgraph_msgs.msg import Clock as ClockMessage
 
+from mer_ros.messages.pcm import as_int16
 from mer_ros.nodes.base import spin
 from mer_ros.nodes.conversions.stamps import to_time
 from mer_ros.nodes.driver import FRAME_ID, RELIABILITY, DriverNode
 from mer_ros.nodes.parameters import Parameter
-from mer_ros.replay.media import MediaSource, Recording
+from mer_ros.replay.bag import RecordingOptions, open_recording
+from mer_ros.replay.media import Recording
 from mer_ros.replay.sample import SampleDialogue
 from mer_ros.replay.tail import with_tail
 from mer_ros.utterance import AudioChunk, Frame
@@ -26,13 +29,16 @@ from mer_ros.utterance import AudioChunk, Frame
 NS = 1_000_000_000
 CLOCK_STEP_S = 0.01
 LATE_S = 0.1
+JUMP_NS = 60 * NS
 
 
 class FilePlayerNode(DriverNode):
     """The file player."""
 
     table: ClassVar[tuple[Parameter, ...]] = (
-        Parameter("file", "sample", "path of a sound or video file, or 'sample' for the sample dialogue"),
+        Parameter("file", "sample", "path of a bag, a sound or video file, or 'sample' for the sample dialogue"),
+        Parameter("image_topic", "", "images of a bag; empty: the only topic of images"),
+        Parameter("audio_topic", "", "sound of a bag; empty: the only topic of sound"),
         Parameter("rate", 1.0, "speed of playing; other than 1 wants publish_clock", 0.1, 100.0),
         Parameter("loop", False, "start again at the end"),
         Parameter("start_delay_s", 0.5, "wait before playing, once the subscribers are there", 0.0, 600.0),
@@ -55,7 +61,10 @@ class FilePlayerNode(DriverNode):
         if file == "sample":
             self._source = SampleDialogue()
         else:
-            self._source = MediaSource(file, max_width=self.parameters["max_width"])
+            named = {name: self.parameters[name] for name in ("image_topic", "audio_topic", "max_width")}
+            self._source = open_recording(file, RecordingOptions(**named))
+            for warning in self._source.warnings:
+                self.warn(warning)
         self._rate: float = self.parameters["rate"]
         self._sim_clock: Any = None
         if self.parameters["publish_clock"]:
@@ -114,10 +123,13 @@ class FilePlayerNode(DriverNode):
         self.get_logger().info(f"playing {self._source.name}")
         self.recover("playing", file=self._source.name)
         begin = time.monotonic()
-        end_ns = start_ns
-        events = self._source.events(start_ns, chunk_ms=self.parameters["chunk_ms"])
-        for event in with_tail(events, self.parameters["tail_s"]):
+        end_ns = last_ns = start_ns
+        events = self._source.events(start_ns - self._source.zero_ns, chunk_ms=self.parameters["chunk_ms"])
+        for event in with_tail(map(_publishable, events), self.parameters["tail_s"]):
             due_ns = _complete_ns(event)
+            if abs(due_ns - last_ns) > JUMP_NS:  # the clock was set while the bag was recorded: do not wait for that
+                start_ns += due_ns - last_ns
+            last_ns = due_ns
             if not self._wait(begin, start_ns, due_ns):
                 return end_ns
             if isinstance(event, Frame):
@@ -139,6 +151,11 @@ class FilePlayerNode(DriverNode):
                 return self.pause(0)
             if not self.pause(min(ahead_s, CLOCK_STEP_S) if self._sim_clock else ahead_s):
                 return False
+
+
+def _publishable(event: Frame | AudioChunk) -> Frame | AudioChunk:
+    """The event with samples as the message carries them: int16."""
+    return event if isinstance(event, Frame) else replace(event, samples=as_int16(event.samples))
 
 
 def _complete_ns(event: Frame | AudioChunk) -> int:

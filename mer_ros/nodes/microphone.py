@@ -15,9 +15,10 @@ from mer_msgs.msg import Utterance
 from mer_ros import stages
 from mer_ros.audio.listener import SpeechListener
 from mer_ros.errors import MissingDependencyError
+from mer_ros.messages.audio import SoundFormat, chunk_of
 from mer_ros.nodes import qos
 from mer_ros.nodes.base import PipelineNode, spin
-from mer_ros.nodes.conversions.audio import chunk_of, utterance_message
+from mer_ros.nodes.conversions.audio import utterance_message
 from mer_ros.nodes.health import WARN, Condition
 from mer_ros.settings.tables import MICROPHONE
 from mer_ros.utterance import Utterance as Speech
@@ -41,7 +42,7 @@ class MicrophoneNode(PipelineNode):
         """Make the listener."""
         p = self.parameters
         self._type = message_type(p["audio_type"])
-        self._rate, self._channels = p["sample_rate"], p["channels"]
+        self._format = SoundFormat(p["sample_rate"], p["channels"])
         self._listener = stages.listener(p)
         self._utterance = self.speak(Utterance, "utterance", qos.events())
 
@@ -76,7 +77,7 @@ class MicrophoneNode(PipelineNode):
 
     def _on_audio(self, message: Any) -> None:
         self._frame_id = message.header.frame_id if hasattr(message, "header") else ""
-        utterances = self._ear.push(chunk_of(message, self.now_ns(), self._rate, self._channels))
+        utterances = self._ear.push(chunk_of(message, self.now_ns(), self._format))
         self._heard_s = time.monotonic()
         self._publish(utterances)
 

@@ -160,19 +160,32 @@ class BagSource:
             return SoundFormat()
         if info := topics.info_of(self._audio):
             self.chosen["audio_info"] = info.name
-            for channel, _, content in islice(self._bag.messages(info.name), 1):
-                told = format_of(info.decode(channel, _unpacked(content)))
+            told = self._told_format(info)
         given = SoundFormat(
             options.audio_rate_hz or (told.rate_hz if told else 0) or SAMPLE_RATE,
             options.audio_channels or (told.channels if told else 0) or 1,
             options.audio_format or (told.encoding if told else SoundFormat().encoding),
         )
-        if told is None and not (options.audio_rate_hz and options.audio_channels and options.audio_format):
+        if (
+            self._audio
+            and told is None
+            and not (options.audio_rate_hz and options.audio_channels and options.audio_format)
+        ):
             self._notes.warn(
                 f"{self._audio.name} does not tell its format: taken for {given.rate_hz} Hz, {given.channels} "
                 f"channel{'s' * (given.channels > 1)}, {given.encoding}; name the right one by the audio options"
             )
         return given
+
+    def _told_format(self, info: Topic) -> SoundFormat | None:
+        """What the first message tells; the sound is left out when it is of a kind that cannot be read."""
+        for channel, _, content in islice(self._bag.messages(info.name), 1):
+            try:
+                return format_of(info.decode(channel, _unpacked(content)))
+            except InputError as error:
+                self._notes.warn(f"the sound is left out, as {info.name} tells: {error}")
+                self._audio = None
+        return None
 
 
 def _unpacked(content: bytes) -> bytes:

@@ -16,10 +16,12 @@ from mer_ros.errors import InputError
 from mer_ros.fusion.experts import Expert, Experts
 from mer_ros.fusion.fuser import EmotionFuser
 from mer_ros.fusion.options import FusionOptions
-from mer_ros.nodes.conversions.audio import chunk_message, chunk_of, utterance_message, utterance_of
+from mer_ros.messages.audio import SoundFormat, chunk_of
+from mer_ros.messages.image import frame_of
+from mer_ros.nodes.conversions.audio import chunk_message, utterance_message, utterance_of
 from mer_ros.nodes.conversions.emotions import emotion_message, estimate_of
 from mer_ros.nodes.conversions.stamps import header, to_ns, to_time
-from mer_ros.nodes.conversions.vision import frame_of, image_message, window_message, window_of
+from mer_ros.nodes.conversions.vision import image_message, window_message, window_of
 from mer_ros.nodes.conversions.words import sane_text, transcript_message, transcript_of
 from mer_ros.utterance import AudioChunk, Box, FaceSample, SpeechState, Transcript, Utterance, VisualWindow
 
@@ -81,7 +83,7 @@ def portaudio(format_, **data):
     ids=["AudioData", "AudioDataStamped", "int16", "float32", "int8", "uint8"],
 )
 def test_audio_messages_are_told_apart_by_their_fields(message, stamp, rate, samples):
-    chunk = chunk_of(message, received_ns=START, rate=8_000)
+    chunk = chunk_of(message, received_ns=START, format=SoundFormat(8_000))
     assert (chunk.stamp_ns, chunk.sample_rate, chunk.stamped) == (stamp, rate, stamp == START)
     assert chunk.samples.tolist() == samples
 

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from mer_msgs.msg import AudioChunk as AudioChunkMsg
 from mer_msgs.msg import Utterance as UtteranceMsg
 
 from mer_ros.errors import InputError
-from mer_ros.messages import audio as messages
 from mer_ros.nodes.conversions.stamps import header, to_ns, to_time
 from mer_ros.utterance import SAMPLE_RATE, AudioChunk, SpeechState, Utterance
-
-
-def chunk_of(message: Any, received_ns: int, rate: int = SAMPLE_RATE, channels: int = 1) -> AudioChunk:
-    """Return the chunk of any known audio message. rate, channels: of messages that do not say."""
-    return messages.chunk_of(message, received_ns, messages.SoundFormat(rate, channels))
 
 
 def chunk_message(chunk: AudioChunk, frame_id: str = "") -> AudioChunkMsg:

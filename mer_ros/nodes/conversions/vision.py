@@ -8,7 +8,6 @@ from mer_msgs.msg import VisualWindow as VisualWindowMsg
 from sensor_msgs.msg import Image, RegionOfInterest
 
 from mer_ros.errors import InputError
-from mer_ros.messages.image import frame_of as frame_of
 from mer_ros.messages.image import pixels_of
 from mer_ros.messages.stamps import to_ns
 from mer_ros.nodes.conversions.stamps import header, to_time
