@@ -24,7 +24,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "report": ("mer_ros.report.cli", "add_report_parser", "a page of a run: dialogue, scores, latencies"),
     "compare": ("mer_ros.report.cli", "add_compare_parser", "a page of two runs side by side"),
     "models": ("mer_ros.inference.cli", "add_models_parser", "list the models, check their files, show their cards"),
-    "evaluate": ("mer_ros.evaluation.cli", "add_evaluate_parser", "measure the models on labelled data"),
+    "evaluate": ("mer_ros.evaluation.cli", "add_evaluate_parser", "measure models and whole recordings against labels"),
     "heard": ("mer_ros.heard.cli", "add_heard_parser", "speak and recognise lines, to test with what a robot hears"),
     "train": ("mer_ros.training.cli", "add_train_parser", "train a model from a corpus"),
     "export": ("mer_ros.training.cli", "add_export_parser", "turn a trained model into an ONNX file with its card"),
