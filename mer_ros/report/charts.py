@@ -15,6 +15,7 @@ from mer_ros.report.words import milliseconds, percent
 SIDE, LEFT, FOOT = 260, 44, 40  # of the calibration's square, and the room for its axes
 ROW, NAME, TAIL = 30, 130, 36  # of a stage's row
 BOXES = 700
+LEAST_MS = 0.1  # what is shorter is drawn as long
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def calibration(bins: Sequence[Mapping[str, Any]]) -> Markup:
 def boxes(stages: Mapping[str, Sequence[tuple[str, Spread]]]) -> Markup:
     """Box plots on a scale of logarithms. stages: name to one spread or two, each with the name of its run."""
     spreads = [s for told in stages.values() for _, s in told]
-    low = 10 ** math.floor(math.log10(max(0.01, min(s.p5 for s in spreads))))
+    low = 10 ** math.floor(math.log10(max(LEAST_MS, min(s.p5 for s in spreads))))
     high = max(10 ** math.ceil(math.log10(max(low * 10, max(s.most for s in spreads)))), low * 10)
     scale = (BOXES - NAME - TAIL) / math.log10(high / low)
 

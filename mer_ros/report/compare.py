@@ -13,6 +13,7 @@ from mer_ros.report.markup import Markup, join, tag
 from mer_ros.report.page import page, section, write
 from mer_ros.report.report import duration_of, latencies, title_of
 from mer_ros.report.run import Run, Spoken, read_run
+from mer_ros.report.scored import whole
 from mer_ros.report.timeline import Item, timeline
 from mer_ros.report.utterances import chip, data, filters, utterances
 from mer_ros.report.words import clock, count, decimal, signed
@@ -38,7 +39,7 @@ class Pairing:
 
 
 def write_comparison(first: Path, second: Path, output: Path) -> Path:
-    """Compare the folders of two runs in a page; return its path. Raises InputError."""
+    """Compare the folders of two runs in a page; return its path. Raises InputError, OutputError."""
     return write(output, comparison(read_run(first), read_run(second)))
 
 
@@ -118,7 +119,17 @@ def _scores(runs: tuple[Run, Run]) -> Markup | None:
         which = " and ".join(side for side, scores in zip(SIDES, told, strict=True) if not scores)
         text = f"There are no scores of {which}: `mer evaluate bag` writes them into a run’s folder."
         return section("scores", "Scores", tag("p", text, class_="note")) if any(told) else None
-    rows = []
+    with whole():
+        rows = _score_rows(told)
+    head = ["score", "A", "B", "B − A", "95 % intervals"]
+    note = "Where intervals overlap, another sample might show no difference, or the opposite one."
+    return section(
+        "scores", "Scores", tables.table("Scores with 95 % intervals", head, rows), tag("p", note, class_="note")
+    )
+
+
+def _score_rows(told: Sequence[Mapping[str, Any]]) -> list[list[object]]:
+    rows: list[list[object]] = []
     for key, name in tables.SCORES.items():
         values = [float(scores[key]) for scores in told if isinstance(scores.get(key), int | float)]
         if len(values) < len(told):
@@ -126,11 +137,7 @@ def _scores(runs: tuple[Run, Run]) -> Markup | None:
         bounds = [(scores.get("intervals") or {}).get(key) for scores in told]
         cells = [join(decimal(v), tag("i", f" {tables.interval(b)}")) for v, b in zip(values, bounds, strict=True)]
         rows.append([name, *cells, signed(values[1] - values[0]), _apart(bounds)])
-    head = ["score", "A", "B", "B − A", "95 % intervals"]
-    note = "Where intervals overlap, another sample might show no difference, or the opposite one."
-    return section(
-        "scores", "Scores", tables.table("Scores with 95 % intervals", head, rows), tag("p", note, class_="note")
-    )
+    return rows
 
 
 def _apart(bounds: Sequence[Any]) -> Markup:

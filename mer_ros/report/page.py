@@ -5,11 +5,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-import tempfile
+from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from mer_ros.errors import OutputError
 from mer_ros.report import palette
 from mer_ros.report.markup import Markup, script_json, tag
 
@@ -46,16 +47,20 @@ def section(name: str, title: str, *children: object) -> Markup:
 
 
 def write(path: Path, text: str) -> Path:
-    """Put a page in its place at once: whoever reads it sees the old one or the new one, and never half of it."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Put a page in its place at once: whoever reads it sees the old one or the new one, and never half of it.
+
+    Raises OutputError.
+    """
+    new = path.with_name(f".{path.name}.new")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        new.write_text(text, encoding="utf-8", newline="\n")
+        os.replace(new, path)
+    except OSError as error:
+        with suppress(OSError):
+            new.unlink()
+        raise OutputError(
+            f"{path} cannot be written ({error.strerror or error}): make room, or write elsewhere"
+        ) from error
     return path
 
 

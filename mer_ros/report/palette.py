@@ -6,7 +6,9 @@ what is no text.
 
 from __future__ import annotations
 
-from mer_ros.emotion import UNKNOWN
+import math
+
+from mer_ros.emotion import EMOTIONS, UNKNOWN
 
 # name: (strong, soft)
 LIGHT = {
@@ -34,7 +36,7 @@ LIGHT_PAGE = {"paper": "#ffffff", "panel": "#f7f7f8", "ink": "#1b1d21", "muted":
 DARK_PAGE = {"paper": "#15171b", "panel": "#1d2025", "ink": "#e8eaed", "muted": "#a2a9b3", "rule": "#33373e"}
 LIGHT_ACCENT, DARK_ACCENT = "#2c6cb4", "#84b4f0"
 HEAT_STEPS = 10
-HEAT_MOST = 0.55  # opacity of the accent behind a probability of 1: text on it keeps its contrast
+HEAT_MOST = 0.5  # opacity of the accent behind a probability of 1: text on it keeps its contrast
 
 
 def style() -> str:
@@ -44,16 +46,17 @@ def style() -> str:
         f".q{step}{{background:rgb(var(--heat)/{HEAT_MOST * step / HEAT_STEPS:.3f})}}"
         for step in range(1, HEAT_STEPS + 1)
     )
+    columns = "".join(f".grid th:nth-child({i + 2}){{--c:var(--{name})}}" for i, name in enumerate(EMOTIONS))
     light, dark = _properties(LIGHT, LIGHT_PAGE, LIGHT_ACCENT), _properties(DARK, DARK_PAGE, DARK_ACCENT)
     return (
         f":root{{color-scheme:light;{light}}}"
-        f"@media screen and (prefers-color-scheme:dark){{:root{{color-scheme:dark;{dark}}}}}{classes}{heat}"
+        f"@media screen and (prefers-color-scheme:dark){{:root{{color-scheme:dark;{dark}}}}}{classes}{columns}{heat}"
     )
 
 
 def heat(share: float | None) -> str | None:
     """The class that shades a share, 0..1; None where there is nothing to shade."""
-    step = round((share or 0.0) * HEAT_STEPS)
+    step = math.floor((share or 0.0) * HEAT_STEPS + 1e-9)
     return f"q{min(HEAT_STEPS, step)}" if step > 0 else None
 
 

@@ -25,7 +25,7 @@ def write_report(folder: Path, thumbnails: bool = False) -> Path:
     """Write report.html from the files of a run into the same folder; return its path.
 
     thumbnails: take in the faces that the folder keeps. The same files give the same bytes. Raises InputError for
-    files that are absent or hold something else.
+    files that are absent or hold something else, OutputError where the page cannot be written.
     """
     return write(folder / REPORT_FILE, report(read_run(folder, thumbnails=thumbnails)))
 
@@ -34,7 +34,9 @@ def report(run: Run) -> str:
     """The page as text."""
     shown = run.spoken[:MOST_UTTERANCES]
     title = title_of(run)
-    header = tag("header", tag("h1", title), tag("p", _lead(run), class_="lead"), _facts(run), settings.warnings(run))
+    header = tag(
+        "header", tag("h1", title), tag("p", _lead(run), class_="lead"), _facts(run), _by(run), settings.warnings(run)
+    )
     parts = [
         header,
         _shares(run),
@@ -87,6 +89,15 @@ def _facts(run: Run) -> Markup:
     if isinstance(speed, int | float):
         told.append(("speed", join(f"{speed:.1f}", tag("small", " × real time"))))
     return tables.facts(told)
+
+
+def _by(run: Run) -> Markup | None:
+    """What it was made with, in a line; the end of the page has all of it."""
+    names = list(dict.fromkeys(m["name"] for m in settings.models(run)))
+    told = [", ".join(names), f"mer {run.summary['mer']}" if run.summary.get("mer") else ""]
+    told.append(str(run.machine.get("date", ""))[:10])
+    text = " · ".join(part for part in told if part)
+    return tag("p", text, class_="note") if text else None
 
 
 def _shares(run: Run) -> Markup | None:
@@ -145,19 +156,29 @@ def _latency(run: Run) -> Markup | None:
     stages = {name: [("", charts.spread(values))] for name, values in latencies(run).items()}
     if not stages:
         return None
-    note = "Box: the middle half; line: median; whiskers: 5 to 95 %; dot: longest. The scale is logarithmic."
+    note = (
+        "Box: the middle half; line: median; whiskers: 5 to 95 %; dot: longest. The scale is logarithmic. "
+        "Since end: from the end of the speech on the recording’s clock."
+    )
     figure = tag("figure", tag("div", charts.boxes(stages), class_="wide"), tag("figcaption", note))
     return section("latency", "Latency", figure, tables.spreads(stages))
 
 
 def _made(run: Run) -> list[Markup | None]:
-    known = {"settings", "models", "warnings", "counts", "recordings"}
+    """What else the files of the folder tell, and is not shown above."""
+    above = {"settings", "models", "warnings", "counts", "recordings", "emotions", "recording", "latency_ms"}
+    read = {key: value for key, value in run.summary.items() if key not in above}
+    machine = {key: value for key, value in run.machine.items() if key not in above}
+    told = [
+        settings.counts(read, "What was read"),
+        settings.counts(run.summary.get("counts") or {}, "What was counted"),
+        settings.counts(machine, "Where, when and how fast"),
+    ]
     return [
         settings.settings(run),
         settings.model_table(run),
-        settings.counts(run.summary.get("counts") or {}, "What was counted"),
-        settings.counts({k: v for k, v in run.summary.items() if k not in known}, "What was read"),
-        settings.counts(run.machine, "Where and when"),
+        settings.recordings(run),
+        tag("div", told, class_="pair"),
     ]
 
 

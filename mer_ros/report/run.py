@@ -27,8 +27,6 @@ class Say:
     probabilities: tuple[float, ...] | None
     reason: str
     weight: float
-    quality: float
-    model: str
 
     @property
     def top(self) -> tuple[str, float] | None:
@@ -148,8 +146,6 @@ def _say(sense: str, content: Mapping[str, Any]) -> Say:
         probabilities=None if told is None else _seven(told),
         reason=str(content.get("reason") or "not there"),
         weight=_maybe(content.get("weight")) or 0.0,
-        quality=_maybe(content.get("quality")) or 0.0,
-        model=str(content.get("model") or ""),
     )
 
 

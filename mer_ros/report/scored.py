@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mer_ros.emotion import SENTIMENTS
@@ -29,23 +31,31 @@ BREAKDOWNS = {
 
 def scored(scores: dict[str, Any]) -> Markup:
     """The section of the page. scores: of scores.json. Raises InputError for one that lacks something."""
-    try:
+    with whole():
         return _scored(scores)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise InputError(f"scores.json is not as `mer evaluate` writes it ({error!r}): evaluate anew") from error
 
 
 def headline(scores: dict[str, Any]) -> list[tuple[object, object]]:
-    """The score that is told first, with its interval, and how many labels there were."""
+    """The score that is told first, with its interval, and how many labels there were. Raises InputError likewise."""
     if scores.get("weighted_f1") is None:
         return []
-    bounds = tables.interval((scores.get("intervals") or {}).get("weighted_f1"))
     told = {"misses": "missed", "extras": "extra"}
-    left = ", ".join(f"{scores[key]:,} {what}" for key, what in told.items() if scores.get(key))
-    return [
-        ("weighted F1", join(decimal(scores["weighted_f1"]), tag("small", f" 95 %: {bounds}") if bounds else None)),
-        ("labels", join(f"{scores.get('n', 0):,}", tag("small", f" {left}") if left else None)),
-    ]
+    with whole():
+        bounds = tables.interval((scores.get("intervals") or {}).get("weighted_f1"))
+        left = ", ".join(f"{scores[key]:,} {what}" for key, what in told.items() if scores.get(key))
+        value = join(decimal(scores["weighted_f1"]), tag("small", f" 95 %: {bounds}") if bounds else None)
+        return [("weighted F1", value), ("labels", join(f"{scores.get('n', 0):,}", tag("small", f" {left}")))]
+
+
+@contextmanager
+def whole() -> Iterator[None]:
+    """A file of scores that lacks what it must have is the user's to mend: raises InputError in place of others."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"scores.json is not as `mer evaluate` writes it ({error!r}): evaluate anew") from error
 
 
 def _scored(scores: dict[str, Any]) -> Markup:

@@ -72,10 +72,21 @@ def model_table(run: Run) -> Markup:
     return table("Models", ["name", "task", "sha256 of the file"], rows)
 
 
+def recordings(run: Run) -> Markup | None:
+    """A table of a run's recordings, when the summary tells of several."""
+    told = run.summary.get("recordings")
+    items = [item for item in told if isinstance(item, Mapping)] if isinstance(told, list) else []
+    names = [
+        name for name in ("duration_s", "speech_s", "frames", "utterances", "problem") if any(name in i for i in items)
+    ]
+    rows = [[str(item.get("recording", "")), *(shown(item.get(name, "")) for name in names)] for item in items]
+    return table("Recordings", ["recording", *(name.replace("_s", ", s") for name in names)], rows) if rows else None
+
+
 def counts(content: Mapping[str, Any], caption: str) -> Markup | None:
     """A table of what was counted, or None."""
     rows = [[tag("code", key), shown(value)] for key, value in flat(content).items() if value not in (None, "", {}, [])]
-    return table(caption, ["what", ""], rows) if rows else None
+    return table(caption, ["", "value"], rows) if rows else None
 
 
 def warnings(run: Run) -> Markup | None:
@@ -101,5 +112,5 @@ def flat_list(content: Any) -> list[Any]:
 def shown(value: Any) -> str:
     """A value of JSON as text."""
     if isinstance(value, str):
-        return value or "(empty)"
+        return value
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

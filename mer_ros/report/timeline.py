@@ -123,7 +123,7 @@ def _utterance(
     parts = [
         _box(left, top, width, BAR, "s"),
         _box(left, top, min(width, 4.0), BAR, "c"),
-        _named(_fit_name(it.emotion, feels(it), width - 10, 14), left + 9, top + 17, "name"),
+        _named(_fit_name(it.emotion, feels(it), width - 10, 15), left + 9, top + 17, "name"),
     ]
     if first:
         parts += [_named(text, left, top + BAR + 14 + 14 * i, "words") for i, text in enumerate(lines(it.words, room))]

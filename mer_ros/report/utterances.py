@@ -9,11 +9,11 @@ from mer_ros.emotion import EMOTIONS
 from mer_ros.report.markup import Markup, join, tag
 from mer_ros.report.palette import heat
 from mer_ros.report.run import Run, Say, Spoken
-from mer_ros.report.words import clock, count, feels, milliseconds, percent
+from mer_ros.report.words import clock, count, feels, milliseconds, percent, signed
 
 ANY = "all"
 SHADED = [tag("td", cent, class_=heat(cent / 100)) for cent in range(101)]
-HEAD = tag("thead", tag("tr", tag("th"), *(tag("th", name, class_=name) for name in EMOTIONS), tag("th", "weight")))
+HEAD = tag("thead", tag("tr", tag("th"), *(tag("th", name) for name in EMOTIONS), tag("th", "weight")))
 
 
 def utterances(spoken: Sequence[Spoken], *, recordings: bool) -> Markup:
@@ -64,11 +64,10 @@ def data(spoken: Sequence[Spoken]) -> dict[str, Any]:
             "confidence": s.confidence,
             "probabilities": s.probabilities,
             "words": s.words,
-            "label": s.label,
-            "wrong": s.wrong,
             "says": {y.sense: [y.weight, y.probabilities] for y in s.says if y.probabilities is not None},
             "latency_ms": [s.latency_ms.get(stage) for stage in stages],
         }
+        | ({"label": s.label, "wrong": s.wrong} if s.label else {})
         for s in spoken
     ]
     return {"emotions": EMOTIONS, "stages": stages, "utterances": told}
@@ -97,15 +96,12 @@ def _utterance(index: int, it: Spoken, recordings: bool) -> Markup:
 def _more(it: Spoken, recordings: bool) -> list[Markup]:
     between = f"{clock(it.start_s, 1)} to {clock(it.end_s, 1)}"
     told = [f"{it.recording}, {between}" if recordings else between, f"turn {it.turn}", f"sentiment {it.sentiment}"]
-    told += [
-        f"{name} {value:+.2f}"
-        for name, value in (("valence", it.valence), ("arousal", it.arousal))
-        if value is not None
-    ]
+    affect = (("valence", it.valence), ("arousal", it.arousal))
+    told += [f"{name} {signed(value, 2)}" for name, value in affect if value is not None]
     picture = None
     if it.thumbnail:
         picture = tag("img", src=f"data:image/jpeg;base64,{it.thumbnail}", alt=f"face of {it.who}", class_="face")
-    rows = [_row("together", it.probabilities, None, "")]
+    rows = [_row("together", it.probabilities, None)]
     rows += [_said(say) for say in it.says]
     grid = tag("table", HEAD, *rows, class_="grid", aria_label="per cent")
     spent = " · ".join(f"{stage} {milliseconds(ms)}" for stage, ms in it.latency_ms.items())
@@ -116,11 +112,9 @@ def _more(it: Spoken, recordings: bool) -> list[Markup]:
 def _said(say: Say) -> Markup:
     if say.probabilities is None:
         return tag("tr", tag("th", say.sense), tag("td", say.reason, colspan=len(EMOTIONS) + 1, class_="none"))
-    return _row(say.sense, say.probabilities, say.weight, say.model)
+    return _row(say.sense, say.probabilities, say.weight)
 
 
-def _row(name: str, probabilities: Sequence[float], weight: float | None, model: str) -> Markup:
+def _row(name: str, probabilities: Sequence[float], weight: float | None) -> Markup:
     cells = Markup("".join(SHADED[min(100, max(0, round(p * 100)))] for p in probabilities))
-    return tag(
-        "tr", tag("th", name, title=model or None), cells, tag("td", percent(weight) if weight is not None else "")
-    )
+    return tag("tr", tag("th", name), cells, tag("td", percent(weight) if weight is not None else ""))
