@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import av
 import numpy as np
+from av.video.reformatter import VideoReformatter
 
 from mer_ros.errors import InputError
 from mer_ros.replay.chunks import cut_chunks
@@ -165,6 +166,7 @@ class MediaSource:
         with self._open() as container:
             stream = _streams(container)[0]
             stream.thread_type = "AUTO"
+            scaler = VideoReformatter()  # one for all frames: making it takes longer than its work
             period_ns = round(NS / (stream.average_rate or NOMINAL_RATE_HZ))
             last_ns = -period_ns
             for frame in self._decoded(container, stream):
@@ -175,7 +177,7 @@ class MediaSource:
                     time_ns = last_ns + period_ns
                 last_ns = time_ns
                 width, height = self._scaled(frame.width, frame.height)
-                image = frame.to_ndarray(format="rgb24", width=width, height=height)
+                image = scaler.reformat(frame, width, height, "rgb24").to_ndarray()
                 turns = round(frame.rotation / 90) % 4  # as a phone was held; counter-clockwise
                 yield Frame(start_ns + time_ns, np.ascontiguousarray(np.rot90(image, turns)))
 
