@@ -85,9 +85,6 @@ def _facts(run: Run) -> Markup:
     told.append(("utterances", f"{len(run.spoken):,}"))
     if run.scores:
         told += headline(run.scores)
-    speed = run.machine.get("speed")
-    if isinstance(speed, int | float):
-        told.append(("speed", join(f"{speed:.1f}", tag("small", " × real time"))))
     return tables.facts(told)
 
 

@@ -71,7 +71,16 @@ def test_it_holds_all_that_a_run_has(page, run):
     assert [link["aria-labelledby"] for link in links] == ["s0", "s23"]
     assert {a["id"] for _, a in page.found if "id" in a} >= {"f-who", "f-emotion", "f-words", "f-wrong", "data", "card"}
     assert all(label.get("for") or name == "label" for name, label in page.found if name == "label")
-    for text in ("microphone.vad", "webrtc", "ab" * 32, "starts 1.2 s late", "speech to text", "2 extra", "12.5"):
+    for text in (
+        "microphone.vad",
+        "webrtc",
+        "ab" * 32,
+        "starts 1.2 s late",
+        "speech to text",
+        "2 extra",
+        "3.11.9",
+        "12.5",
+    ):
         assert text in page.text, text
 
 
