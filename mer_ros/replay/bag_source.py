@@ -185,6 +185,7 @@ class BagSource:
             except InputError as error:
                 self._notes.warn(f"the sound is left out, as {info.name} tells: {error}")
                 self._audio = None
+                del self.chosen["audio"]
         return None
 
 

@@ -64,3 +64,4 @@ class Notes:
         if len(self._places) < _MOST_PLACES and (path, place) not in self._places:
             self._places.add((path, place))
             self.counts[kind] += 1
+            self.warn(f"{path.name} has {kind.replace('_', ' ')}, which are passed over")

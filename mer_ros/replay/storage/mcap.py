@@ -128,8 +128,11 @@ class McapFile:
         if len(head) < _CHUNK_HEADER.size:
             raise _BrokenError(begin)
         _, _, size, crc = _CHUNK_HEADER.unpack(head)
-        fields = _Fields(stream, begin, 4 + 16)  # the name of a method: lz4 or zstd
-        method, packed = fields.text(), fields.number(8)
+        fields = _Fields(stream, begin, 4 + 4 + 8)  # the name of a method, lz4 or zstd, and the size
+        try:
+            method, packed = fields.text(), fields.number(8)
+        except _BrokenError:
+            method, packed = "", length
         start = stream.seek(begin + len(head) + fields.read)
         if start + packed > begin + length:
             self._notes.damage("damaged_chunks", self.path, begin)

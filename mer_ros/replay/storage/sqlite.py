@@ -13,6 +13,7 @@ from mer_ros.errors import InputError
 from mer_ros.replay.storage.channel import MAX_DEFINITION_BYTES, MAX_MESSAGE_BYTES, Channel, Notes
 
 MAGIC = b"SQLite format 3\x00"
+_HEAD_BYTES = 100  # of a database (sqlite.org/fileformat.html, 1.3)
 _LONGEST_GAP = 2**20  # rows that are given up before the rest of a damaged file is
 
 _ROWS = (
@@ -87,12 +88,19 @@ class SqliteFile:
     def _check_magic(self) -> None:
         try:
             with self.path.open("rb") as file:
-                magic = file.read(len(MAGIC))
+                head = file.read(_HEAD_BYTES)
+            size = self.path.stat().st_size
         except OSError as error:
             raise InputError(f"{self.path} cannot be read: {error.strerror}") from error
+        magic = head[: len(MAGIC)]
         if magic != MAGIC:
             state = "is empty" if not magic else f"is no SQLite file: it begins with {magic[:8].hex(' ')}"
             raise InputError(f"{self.path} {state}")
+        # SQLite takes what is missing of the last page for zeros, and tells nobody.
+        page, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
+        page = 65536 if page == 1 else page
+        if page and (size % page or (head[24:28] == head[92:96] and size < page * pages)):
+            self._notes.warn(f"{self.path.name} is cut off or damaged: it is read as far as it goes")
 
     def _check_tables(self, base: sqlite3.Connection) -> None:
         """Plain tables alone: a view or a virtual table could run anything."""
