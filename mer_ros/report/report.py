@@ -11,7 +11,7 @@ from mer_ros.replay.records import EMOTIONS_FILE, REPORT_FILE
 from mer_ros.report import charts, settings, tables
 from mer_ros.report.markup import Markup, join, tag
 from mer_ros.report.page import page, section, write
-from mer_ros.report.run import SENSES, Run, read_run
+from mer_ros.report.run import NOBODY, SENSES, Run, read_run
 from mer_ros.report.scored import headline, scored
 from mer_ros.report.timeline import Item, timeline
 from mer_ros.report.utterances import data, filters, utterances
@@ -69,13 +69,14 @@ def duration_of(run: Run, recording: str) -> float:
 
 
 def _lead(run: Run) -> str:
-    people = [who for who in run.people if who != "nobody in view"]
-    told = f"{count(len(run.spoken), 'utterance')} of {_people(len(people))}"
-    return f"{told}, with the emotion that was recognised in each."
+    where = f"in {len(run.recordings):,} recordings"
+    if len(run.recordings) < 2:
+        where = f"of {_people(len([who for who in run.people if who != NOBODY]))}"
+    return f"{count(len(run.spoken), 'utterance')} {where}, with the emotion that was recognised in each."
 
 
 def _people(number: int) -> str:
-    return {0: "nobody in view", 1: "one person"}.get(number, f"{number} people")
+    return {0: NOBODY, 1: "one person"}.get(number, f"{number} people")
 
 
 def _facts(run: Run) -> Markup:

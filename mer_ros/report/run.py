@@ -15,6 +15,7 @@ from mer_ros.errors import InputError
 from mer_ros.replay.records import EMOTIONS_FILE, RUN_FILE, SUMMARY_FILE, TIMINGS_FILE, read_lines
 from mer_ros.replay.run_folder import SCORES_FILE, THUMBNAILS
 
+NOBODY = "nobody in view"
 THUMBNAIL_BYTES = 65536  # a JPEG of 96 pixels has some thousand
 SENSES = {Modality.FACE.value: "face", Modality.AUDIO.value: "voice", Modality.TEXT.value: "words"}
 
@@ -136,7 +137,7 @@ def _spoken(content: dict[str, Any], latency: dict[str, float], label: str | Non
 def _who(content: dict[str, Any]) -> str:
     """The best name there is for the one who speaks."""
     face = f"face-{content['face']}" if content["face"] else ""
-    return str(content["person"] or face or content["voice"] or "nobody in view")
+    return str(content["person"] or face or content["voice"] or NOBODY)
 
 
 def _say(sense: str, content: Mapping[str, Any]) -> Say:

@@ -85,12 +85,12 @@ def _scored(scores: dict[str, Any]) -> Markup:
         values = [decimal(sentiment.get(key)) for key in ("weighted_f1", "accuracy")]
         parts.append(tag("p", f"Sentiment: weighted F1 {values[0]}, accuracy {values[1]}."))
         if sentiment.get("per_class") and set(sentiment["per_class"]) == set(SENTIMENTS):
-            parts.append(tables.classes(sentiment["per_class"]))
+            parts.append(tables.classes(sentiment["per_class"], "sentiment"))
     groups_of: list[Markup] = []
     for key, (title, first) in BREAKDOWNS.items():
         groups = {name: group for name, group in (scores.get(key) or {}).items() if isinstance(group, dict)}
-        if key == "by_modality":
-            groups = {SENSES.get(name, name): group for name, group in groups.items()}
+        if key in ("by_modality", "by_available"):
+            groups = {"+".join(SENSES.get(n, n) for n in name.split("+")): group for name, group in groups.items()}
         if groups:
             groups_of.append(tables.breakdown(title, first, dict(list(groups.items())[:MOST_TABLE])))
     parts.append(tag("div", groups_of, class_="pair"))

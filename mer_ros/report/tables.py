@@ -61,13 +61,13 @@ def confusion(rows: Any, names: Sequence[str] = EMOTIONS) -> Markup:
     return tag("div", table("Confusion matrix", ["label", *names, "all"], body, class_="matrix"), note)
 
 
-def classes(per_class: Mapping[str, Mapping[str, Any]]) -> Markup:
-    """Precision, recall and F1 of each class."""
+def classes(per_class: Mapping[str, Mapping[str, Any]], kind: str = "emotion") -> Markup:
+    """Precision, recall and F1 of each class. kind: what the classes are."""
     body = [
         [name, decimal(c["precision"]), decimal(c["recall"]), _with_bar(c["f1"]), f"{c['support']:,}"]
         for name, c in per_class.items()
     ]
-    return table("Scores by emotion", ["emotion", "precision", "recall", "F1", "labels"], body)
+    return table(f"Scores by {kind}", [kind, "precision", "recall", "F1", "labels"], body)
 
 
 def breakdown(caption: str, first: str, groups: Mapping[str, Mapping[str, Any]]) -> Markup:

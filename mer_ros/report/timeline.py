@@ -14,7 +14,7 @@ from mer_ros.report.words import clock, feels, percent
 
 WIDTH, GUTTER = 1000, 92  # of a row, and of the lanes' names in it
 PLOT = WIDTH - GUTTER - 4
-SPANS_S = (10, 15, 20, 30, 60, 120, 300, 600, 1800, 3600)  # that a row may cover
+SPANS_S = (5, 10, 15, 20, 30, 60, 120, 300, 600, 1800, 3600)  # that a row may cover
 TICKS_S = (1, 2, 5, 10, 30, 60, 300, 600)
 MOST_ROWS = 60
 MOST_OPEN = 8  # rows; more scroll in a box of their own

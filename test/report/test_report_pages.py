@@ -222,7 +222,7 @@ def test_several_recordings_are_drawn_each(tmp_path):
     page = Page(write_report(tmp_path).read_text())
     assert [u["recording"] for u in page.content["utterances"]] == ["a.mp4"] * 2 + ["b.mp4"] * 3
     assert page.all("select", id="f-recording")
-    assert "2 recordings" in page.text
+    assert "5 utterances in 2 recordings" in page.text
 
 
 @pytest.mark.parametrize(
