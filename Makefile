@@ -58,6 +58,7 @@ marks: data setup  ## Score every model on the corpora in DATA: make marks DATA=
 bench: setup-dev  ## Run every benchmark; that of face detectors with clips of talking faces: CLIPS=FOLDER
 	@"$(BIN)/python" benchmarks/short_term_features.py
 	@"$(BIN)/python" benchmarks/fusion.py
+	@"$(BIN)/python" benchmarks/replay.py
 	@if [ -d "$(CLIPS)" ]; then "$(BIN)/python" benchmarks/face_detectors.py --clips "$(CLIPS)"; \
 	else echo "face_detectors.py is left out: say which folder holds clips: make bench CLIPS=FOLDER"; fi
 

@@ -28,14 +28,24 @@ class Heard:
     spoken: tuple[tuple[Utterance, tuple[Transcript, ...]], ...]
 
 
+@dataclass(frozen=True)
+class Parts:
+    """What there is to fuse at a moment, in the order in which it came. poll: whether deadlines are looked at."""
+
+    now_ns: int
+    parts: tuple[Utterance | Transcript | VisualWindow, ...]
+    poll: bool = False
+
+
 class Pipeline:
     """Takes sound and frames in the order of their time; gives each utterance's emotion once.
 
     observer, transcriber: None leaves that sense out. The clock of the fusion is the newest time seen.
     on_window: told of each utterance's final window.
 
-    `listen` and `hush` use the listener and the transcriber alone, all else never does: a second thread may listen
-    ahead, and what it heard is taken in by `heard` in its turn. Nothing that comes out depends on which thread ran.
+    It is a line of three, each of which a thread of its own may drive, ahead of the next: `listen` and `hush` use the
+    listener and the transcriber alone, `see` the observer, `fuse` the fuser. What they hand on is taken in its turn,
+    so that nothing that comes out depends on which thread ran when. `audio`, `frame` and `flush` are the whole line.
     """
 
     def __init__(
@@ -70,7 +80,11 @@ class Pipeline:
 
     def audio(self, chunk: AudioChunk) -> list[EmotionEstimate]:
         """Take a chunk of sound."""
-        return self.heard(self.listen(chunk))
+        return self.fuse(self.see(self.listen(chunk)))
+
+    def frame(self, frame: Frame) -> list[EmotionEstimate]:
+        """Take a camera frame."""
+        return self.fuse(self.see(frame))
 
     def listen(self, chunk: AudioChunk) -> Heard:
         """Hear what is said in a chunk of sound. Raises InputError for one that cannot be used."""
@@ -80,18 +94,25 @@ class Pipeline:
         """The sound ends or stops at `stamp_ns`: hear what was still being said."""
         return self._words(stamp_ns, self._listener.flush())
 
-    def heard(self, heard: Heard) -> list[EmotionEstimate]:
-        """Take in what was heard."""
-        self._tick(heard.stamp_ns)
-        emotions = self._take(heard)
+    def see(self, event: Frame | Heard) -> Parts:
+        """Look at a frame, or at who spoke. Raises InputError for a frame that cannot be used."""
+        self._tick(event.stamp_ns)
+        if isinstance(event, Frame):
+            return Parts(self._now_ns, self._told(self._observer.frame(event)) if self._observer else ())
+        parts = self._spoken(event)
         if self._observer:  # the frames may have come to an end before the sound
-            emotions += self._seen(self._observer.poll(self._now_ns))
-        return emotions + self._fuser.poll(self._now_ns)
+            parts += self._told(self._observer.poll(self._now_ns))
+        return Parts(self._now_ns, parts, poll=True)
 
-    def frame(self, frame: Frame) -> list[EmotionEstimate]:
-        """Take a camera frame."""
-        self._tick(frame.stamp_ns)
-        return self._seen(self._observer.frame(frame)) if self._observer else []
+    def fuse(self, parts: Parts) -> list[EmotionEstimate]:
+        """Give the emotions that are complete with these parts."""
+        take = {
+            Utterance: self._fuser.utterance,
+            Transcript: self._fuser.transcript,
+            VisualWindow: self._fuser.window,
+        }
+        emotions = [e for part in parts.parts for e in take[type(part)](part, parts.now_ns)]  # type: ignore[operator]
+        return emotions + (self._fuser.poll(parts.now_ns) if parts.poll else [])
 
     def run(self, events: Iterable[AudioChunk | Frame]) -> Iterator[EmotionEstimate]:
         """Take all that comes, then end."""
@@ -101,10 +122,10 @@ class Pipeline:
 
     def flush(self) -> list[EmotionEstimate]:
         """Nothing more will come: give all that still waits."""
-        emotions = self._take(self.hush(self._now_ns))
+        parts = self._spoken(self.hush(self._now_ns))
         if self._observer:
-            emotions += self._seen(self._observer.flush())
-        return emotions + self._fuser.flush(self._now_ns)
+            parts += self._told(self._observer.flush())
+        return self.fuse(Parts(self._now_ns, parts)) + self._fuser.flush(self._now_ns)
 
     def _tick(self, stamp_ns: int) -> None:
         if self._odd is not None and abs(stamp_ns - self._now_ns) > JUMP_NS:
@@ -118,19 +139,18 @@ class Pipeline:
         words = self._transcriber
         return Heard(stamp_ns, tuple((said, tuple(words.push(said)) if words else ()) for said in utterances))
 
-    def _take(self, heard: Heard) -> list[EmotionEstimate]:
-        emotions = []
+    def _spoken(self, heard: Heard) -> tuple[Utterance | Transcript | VisualWindow, ...]:
+        parts: list[Utterance | Transcript | VisualWindow] = []
         for utterance, transcripts in heard.spoken:
-            emotions += self._fuser.utterance(utterance, self._now_ns)
+            parts.append(utterance)
             if self._observer:
-                emotions += self._seen(self._observer.utterance(utterance))
-            for transcript in transcripts:
-                emotions += self._fuser.transcript(transcript, self._now_ns)
-        return emotions
+                parts += self._told(self._observer.utterance(utterance))
+            parts += transcripts
+        return tuple(parts)
 
-    def _seen(self, windows: list[VisualWindow]) -> list[EmotionEstimate]:
+    def _told(self, windows: list[VisualWindow]) -> tuple[VisualWindow, ...]:
         if self._on_window:
             for window in windows:
                 if window.is_final:
                     self._on_window(window)
-        return [emotion for window in windows for emotion in self._fuser.window(window, self._now_ns)]
+        return tuple(windows)

@@ -22,9 +22,9 @@ class ReplayOptions:
     params_file: ROS 2 parameters; None takes config/mer.yaml, as the live graph does. models, device, recogniser,
     recogniser_model: go before what the file says; empty leaves it. image_topic, audio_topic: of a bag; empty takes
     the only one of its type. max_width: wider frames are scaled down to this, as the file player does; 0: none.
-    chunk_ms: length of the pieces of sound where a recording does not fix it. read_ahead: decode and listen in a second
-    thread. Neither changes anything but the speed. thumbnails: keep a small picture of the speaker's face for each
-    utterance.
+    chunk_ms: length of the pieces of sound where a recording does not fix it. read_ahead: decode and listen, look, and
+    fuse in a thread each. Neither changes anything but the speed. thumbnails: keep a small picture of the speaker's
+    face for each utterance.
     """
 
     params_file: Path | None = None

@@ -9,14 +9,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from mer_ros import __version__
 from mer_ros.emotion import EMOTIONS, UNKNOWN, EmotionEstimate
 from mer_ros.errors import InputError
-from mer_ros.pipeline import Heard, Pipeline
+from mer_ros.pipeline import Heard, Parts, Pipeline
 from mer_ros.replay.bag import RecordingOptions, open_recording
 from mer_ros.replay.loaded import Loaded, loaded_for
 from mer_ros.replay.machine import machine, peak_memory_mb
@@ -36,7 +36,8 @@ SAMPLE = "sample"
 
 Progress = Callable[[float, float | None], None]  # seconds of the recording that are done, and in all where known
 Opened = Callable[[Recording], None]
-Taken = Frame | Heard | InputError  # what the second thread hands on
+Taken = Frame | Heard | InputError  # what the first stage hands on
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -132,13 +133,17 @@ class _Replay:
             return self._finish(pipeline, begun_s, worked_s)
 
     def _estimates(self, pipeline: Pipeline) -> Iterator[EmotionEstimate]:
+        """The line of stages, each ahead of the next in a thread of its own; or all in this one."""
         with ExitStack() as stack:
-            taken: Iterator[Taken] = self._taken(pipeline)
-            if self._options.read_ahead:
-                taken = iter(stack.enter_context(ReadAhead(taken, _bytes, AHEAD_BYTES)))
+
+            def ahead(items: Iterator[Item], size: Callable[[Item], int]) -> Iterator[Item]:
+                if not self._options.read_ahead:
+                    return items
+                return iter(stack.enter_context(ReadAhead(items, size, AHEAD_BYTES)))
+
             try:
-                for item in taken:
-                    yield from self._emotions_of(pipeline, item)
+                for parts in ahead(self._seen(pipeline, ahead(self._taken(pipeline), _bytes)), _bytes_of_parts):
+                    yield from pipeline.fuse(parts)
             except InputError as error:
                 self._problem = str(error)
         yield from pipeline.flush()
@@ -169,21 +174,23 @@ class _Replay:
             self._end_ns = max(self._end_ns, event.stamp_ns + length_ns)
             yield event
 
-    def _emotions_of(self, pipeline: Pipeline, item: Taken) -> list[EmotionEstimate]:
-        if isinstance(item, InputError):
-            self._refusals[str(item)] += 1
-            return []
-        if self._progress:
-            total_ns = self._source.duration_ns
-            self._progress((item.stamp_ns - self._zero_ns) / NS, None if total_ns is None else total_ns / NS)
-        if isinstance(item, Heard):
-            return pipeline.heard(item)
-        try:
-            return pipeline.frame(item)
-        except InputError as refusal:
-            self._counts["refused_frames"] += 1
-            self._refusals[str(refusal)] += 1
-            return []
+    def _seen(self, pipeline: Pipeline, taken: Iterator[Taken]) -> Iterator[Parts]:
+        """Look at the frames."""
+        for item in taken:
+            if isinstance(item, InputError):
+                self._refusals[str(item)] += 1
+                continue
+            if self._progress:
+                total_ns = self._source.duration_ns
+                self._progress((item.stamp_ns - self._zero_ns) / NS, None if total_ns is None else total_ns / NS)
+            try:
+                parts = pipeline.see(item)
+            except InputError as refusal:
+                self._counts["refused_frames"] += 1
+                self._refusals[str(refusal)] += 1
+                continue
+            if parts.parts or parts.poll:
+                yield parts
 
     def _keep(self, estimate: EmotionEstimate) -> None:
         self._out.write(estimate)
@@ -245,7 +252,7 @@ class _Replay:
             "cpu_s": round(cpu_s, 3),
             "speed": round(length_s / wall_s, 2),
             "peak_memory_mb": peak_memory_mb(),
-            "threads": 2 if self._options.read_ahead else 1,
+            "threads": 3 if self._options.read_ahead else 1,
             "latency_ms": {stage: percentiles(values) for stage, values in sorted(self._latency_ms.items())},
         }
 
@@ -264,3 +271,8 @@ def _kind(source: Recording) -> str:
 
 def _bytes(item: Taken) -> int:
     return item.image.nbytes if isinstance(item, Frame) else 1_000
+
+
+def _bytes_of_parts(parts: Parts) -> int:
+    windows = [part for part in parts.parts if isinstance(part, VisualWindow)]
+    return 1_000 + sum(sample.face.nbytes + sample.context.nbytes for w in windows for sample in w.samples)

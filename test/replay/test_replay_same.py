@@ -8,16 +8,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from replayed import SECOND, Made
+import soxr
+from replayed import SECOND, LoudVad, Made, tones
 
 from mer_ros import stages
+from mer_ros.audio.listener import SpeechListener
 from mer_ros.pipeline import Pipeline
+from mer_ros.replay.chunks import cut_chunks
 from mer_ros.replay.loaded import Loaded, loaded_for
 from mer_ros.replay.options import ReplayOptions
 from mer_ros.replay.records import record
 from mer_ros.replay.run import replay_one
 from mer_ros.replay.sample import SampleDialogue
-from mer_ros.utterance import AudioChunk, Frame
+from mer_ros.utterance import AudioChunk, Frame, SpeechState
 
 OPTIONS = ReplayOptions(device="cpu")
 UNTIL_S = 9.5  # two utterances
@@ -101,6 +104,31 @@ def test_the_same_bytes_in_one_thread_and_after_another_recording(first, tmp_pat
 def test_cuts_and_order_do_not_matter(first, tmp_path, events, change):
     replay_one(Made(change(events)), tmp_path / "run", OPTIONS)
     assert lines(tmp_path / "run") == lines(first)
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000, 8_000])
+@pytest.mark.parametrize("hole_s", [0.0, 0.12, 0.9])
+def test_sound_of_any_rate_is_heard_the_same_in_any_chunks(rate, hole_s):
+    """Also with a hole in the middle of speech, whose end a file tells in its own rounding, milliseconds."""
+    sound = np.concatenate([c.samples for c in tones([(0.5, 2.0), (3.0, 3.7)], 5.0)])
+    samples = np.round(soxr.resample(sound.astype(np.float32), 16_000, rate)).astype(np.int16)[:, None]
+    half = round(1.2 * rate)
+    blocks = [(SECOND, samples[:half]), (SECOND + round((half / rate + hole_s) * 1000) * 1_000_000, samples[half:])]
+
+    def heard(chunk_ms: int) -> list[tuple]:
+        listener = SpeechListener(vad=LoudVad())
+        found = [u for c in cut_chunks(blocks, rate, rate * chunk_ms // 1000, SECOND) for u in listener.push(c)]
+        found += listener.flush()
+        return [(u.start_ns, u.end_ns, u.samples) for u in found if u.state is SpeechState.ENDED]
+
+    first, *others = (heard(chunk_ms) for chunk_ms in (100, 5, 20, 200))
+    assert len(first) >= 2
+    for other in others:
+        assert len(other) == len(first)
+        for (start, end, said), (start_too, end_too, said_too) in zip(first, other, strict=True):
+            assert abs(start - start_too) < 100_000
+            assert abs(end - end_too) < 100_000
+            assert np.array_equal(said, said_too)
 
 
 def test_what_the_replay_leaves_out_changes_no_emotion(first, events, loaded):
