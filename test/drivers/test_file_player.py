@@ -53,6 +53,38 @@ def test_video_clip(listener, shared):
     assert stamp_ns(listener.images[-1].header.stamp) - first == pytest.approx(2.96e9, abs=2e6)
 
 
+def test_a_bag_is_played_with_its_stamps_moved_to_now(listener, tmp_path):
+    bags = pytest.importorskip("rosbags.rosbag2")
+    from mer_ros.replay.messages import typestore
+
+    store, long_ago = typestore(), 1_000_000_000_000_000_000
+    types = store.types
+    with bags.Writer(tmp_path / "bag", version=9, storage_plugin=bags.StoragePlugin.MCAP) as bag:
+        image = bag.add_connection("/eye", "sensor_msgs/msg/Image", typestore=store)
+        sound = bag.add_connection("/ear", "mer_msgs/msg/AudioChunk", typestore=store)
+        for number in range(25):
+            at_ns = long_ago + number * 20_000_000
+            header = types["std_msgs/msg/Header"](
+                types["builtin_interfaces/msg/Time"](at_ns // 10**9, at_ns % 10**9), ""
+            )
+            chunk = types["mer_msgs/msg/AudioChunk"](header, 16_000, 1, np.full(320, number, np.int16))
+            bag.write(sound, at_ns, store.serialize_cdr(chunk, "mer_msgs/msg/AudioChunk"))
+            if number % 2 == 0:
+                pixels = np.full(48, number, np.uint8)
+                picture = types["sensor_msgs/msg/Image"](header, 4, 4, "rgb8", 0, 12, pixels)
+                bag.write(image, at_ns, store.serialize_cdr(picture, "sensor_msgs/msg/Image"))
+    player = listener.start("file_player", file=tmp_path / "bag", tail_s=0.0, start_delay_s=0.0)
+    assert listener.spin(lambda: player.poll() is not None)
+    listener.spin(lambda: False, 0.5)
+    assert player.returncode == 0
+    assert [c.samples[0] for c in listener.chunks] == list(range(25))
+    assert [m.data[0] for m in listener.images] == list(range(0, 25, 2))
+    times = [stamp_ns(c.header.stamp) for c in listener.chunks]
+    assert np.all(np.diff(times) == 20_000_000)
+    assert 0 < listener.node.get_clock().now().nanoseconds - times[-1] < 30e9
+    assert stamp_ns(listener.images[1].header.stamp) - times[0] == 40_000_000
+
+
 def test_simulated_time_runs_with_the_recording(listener, tone):
     player = listener.start("file_player", file=tone[0], tail_s=0.2, rate=0.5, publish_clock=True)
     assert listener.spin(lambda: player.poll() is not None)
