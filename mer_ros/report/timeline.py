@@ -50,7 +50,7 @@ def timeline(items: Sequence[Item], duration_s: float, *, senses: Sequence[str],
         if number > before:
             drawn.append(tag("p", f"nobody spoke from {clock(before * span)} to {clock(number * span)}", class_="gap"))
         lanes = sorted({item.lane for item in members}, key=order.__getitem__)
-        drawn.append(_row(number, span, members, lanes, senses, labels))
+        drawn.append(tag("div", _row(number, span, members, lanes, senses, labels), class_="row"))
         before = number + 1
     tall = " tall" if len(rows) > MOST_OPEN else ""
     return tag("div", *drawn, class_=f"rows{tall}", tabindex=0, role="region", aria_label="timeline")
