@@ -15,7 +15,7 @@ from rclpy.clock import Clock
 from rclpy.duration import Duration
 from rosgraph_msgs.msg import Clock as ClockMessage
 
-from mer_ros.messages.pcm import as_int16
+from mer_ros.messages.pcm import PCM_FORMATS, as_int16
 from mer_ros.nodes.base import spin
 from mer_ros.nodes.conversions.stamps import to_time
 from mer_ros.nodes.driver import FRAME_ID, RELIABILITY, DriverNode
@@ -39,6 +39,9 @@ class FilePlayerNode(DriverNode):
         Parameter("file", "sample", "path of a bag, a sound or video file, or 'sample' for the sample dialogue"),
         Parameter("image_topic", "", "images of a bag; empty: the only topic of images"),
         Parameter("audio_topic", "", "sound of a bag; empty: the only topic of sound"),
+        Parameter("sample_rate", 0, "Hz, of a bag's sound that does not say; 0: as the bag tells, or 16000", 0, 192000),
+        Parameter("channels", 0, "of a bag's sound that does not say; 0: as the bag tells, or 1", 0, 64),
+        Parameter("sample_format", "", "of a bag's sound that does not say", choices=("", *PCM_FORMATS)),
         Parameter("rate", 1.0, "speed of playing; other than 1 wants publish_clock", 0.1, 100.0),
         Parameter("loop", False, "start again at the end"),
         Parameter("start_delay_s", 0.5, "wait before playing, once the subscribers are there", 0.0, 600.0),
@@ -61,8 +64,10 @@ class FilePlayerNode(DriverNode):
         if file == "sample":
             self._source = SampleDialogue()
         else:
-            named = {name: self.parameters[name] for name in ("image_topic", "audio_topic", "max_width")}
-            self._source = open_recording(file, RecordingOptions(**named))
+            p = self.parameters
+            told = p["sample_rate"], p["channels"], p["sample_format"]
+            wanted = RecordingOptions(p["image_topic"], p["audio_topic"], *told, max_width=p["max_width"])
+            self._source = open_recording(file, wanted)
             for warning in self._source.warnings:
                 self.warn(warning)
         self._rate: float = self.parameters["rate"]

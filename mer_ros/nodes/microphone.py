@@ -42,7 +42,7 @@ class MicrophoneNode(PipelineNode):
         """Make the listener."""
         p = self.parameters
         self._type = message_type(p["audio_type"])
-        self._format = SoundFormat(p["sample_rate"], p["channels"])
+        self._format = SoundFormat(p["sample_rate"], p["channels"], p["sample_format"])
         self._listener = stages.listener(p)
         self._utterance = self.speak(Utterance, "utterance", qos.events())
 

@@ -173,7 +173,8 @@ class BagSource:
         ):
             self._notes.warn(
                 f"{self._audio.name} does not tell its format: taken for {given.rate_hz} Hz, {given.channels} "
-                f"channel{'s' * (given.channels > 1)}, {given.encoding}; name the right one by the audio options"
+                f"channel{'s' * (given.channels > 1)}, {given.encoding}; if that is wrong, set sample_rate, "
+                f"channels and sample_format of the microphone"
             )
         return given
 

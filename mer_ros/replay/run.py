@@ -89,8 +89,18 @@ def open_source(path: Path | Recording, options: ReplayOptions) -> Recording:
         return path
     if str(path) == SAMPLE and not path.exists():
         return SampleDialogue()
-    topics = RecordingOptions(options.image_topic, options.audio_topic, max_width=options.max_width)
-    return open_recording(path, topics)
+    told = options.settings()["microphone"].changed()  # of audio messages that do not say, unless the bag does
+    return open_recording(
+        path,
+        RecordingOptions(
+            image_topic=options.image_topic,
+            audio_topic=options.audio_topic,
+            audio_rate_hz=told.get("sample_rate", 0),
+            audio_channels=told.get("channels", 0),
+            audio_format=told.get("sample_format", ""),
+            max_width=options.max_width,
+        ),
+    )
 
 
 class _Replay:

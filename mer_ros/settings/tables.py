@@ -10,6 +10,7 @@ from mer_ros.emotion import EMOTIONS
 from mer_ros.fusion.dialogue import DialogueOptions
 from mer_ros.fusion.options import FusionOptions
 from mer_ros.graph import DEVICES, RECOGNISERS
+from mer_ros.messages.pcm import PCM_FORMATS
 from mer_ros.settings.parameter import Parameter, table_of
 from mer_ros.speech.outside import OutsideOptions
 from mer_ros.speech.recogniser import SpeechOptions
@@ -93,6 +94,7 @@ MICROPHONE: tuple[Parameter, ...] = (
     ),
     Parameter("sample_rate", 16000, "Hz, of audio messages that do not say", 8000, 192000),
     Parameter("channels", 1, "of audio messages that do not say", 1, 64),
+    Parameter("sample_format", "S16LE", "of audio messages that do not say", choices=tuple(PCM_FORMATS)),
     Parameter("vad", ListenerOptions().vad, "voice activity detector", choices=VAD_NAMES),
     Parameter("webrtc_aggressiveness", 2, "of the WebRTC detector: 3 takes least for speech", 0, 3),
     Parameter("silero_file", "", "Silero's ONNX file; empty: the one in the silero_vad package"),

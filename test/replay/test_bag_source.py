@@ -129,6 +129,19 @@ def test_a_format_that_nobody_tells_is_guessed_and_said(tmp_path):
     assert source.counts["unstamped_audio_chunks"] == 5
 
 
+def test_the_microphones_parameters_tell_the_format(tmp_path):
+    from mer_ros.replay.options import ReplayOptions
+    from mer_ros.replay.run import open_source
+
+    sound = [event for event in recording(0.1, 8_000) if isinstance(event, AudioChunk)]
+    path = write_recording(tmp_path / "bag", sound, "mcap", Layout(sound="raw"))
+    params = tmp_path / "params.yaml"
+    params.write_text("microphone:\n  ros__parameters:\n    sample_rate: 8000\n    sample_format: S16BE\n")
+    chunk = next(open_source(path, ReplayOptions(params_file=params)).events())
+    assert chunk.sample_rate == 8_000
+    assert np.array_equal(chunk.samples.byteswap(), sound[0].samples)
+
+
 def test_coded_sound_is_refused_and_the_images_play(tmp_path):
     with TestBag(tmp_path / "bag") as bag:
         info = {"sample_format": "", "bitrate": 128, "coding_format": "mp3"}
