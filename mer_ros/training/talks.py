@@ -155,14 +155,19 @@ def batches_of(talks: Sequence[Talk], pieces: WordPieces, size: int, rng: Rng) -
     """
     rows = [rows_of(talk, pieces) for talk in talks]
     lengths = np.array([sum(map(len, row)) for row in rows])
-    order = np.argsort(-lengths * rng.uniform(0.9, 1.1, len(talks)))
-    spans, start = [], 0
-    while start < len(talks):
+    groups = grouped(np.argsort(-lengths * rng.uniform(0.9, 1.1, len(talks))), lengths, size)
+    return [_batch_at(talks, rows, *groups[i]) for i in rng.permutation(len(groups))]
+
+
+def grouped(order: NDArray[np.intp], lengths: NDArray[np.intp], size: int) -> list[tuple[NDArray[np.intp], int, int]]:
+    """Numbers of talks, in their order, in groups of about `size` pieces: which, how many at most, how long."""
+    groups, start = [], 0
+    while start < len(order):
         longest = -(-int(lengths[order[start : start + 64]].max()) // LENGTH_STEP) * LENGTH_STEP
-        spans.append((start, max(1, size // longest), longest))
-        start += spans[-1][1]
-    chosen = [spans[i] for i in rng.permutation(len(spans))]
-    return [_batch_at(talks, rows, order[start : start + count], count, length) for start, count, length in chosen]
+        count = max(1, size // longest)
+        groups.append((order[start : start + count], count, longest))
+        start += count
+    return groups
 
 
 def _batch_at(

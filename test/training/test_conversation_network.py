@@ -85,6 +85,13 @@ def test_the_current_turn_is_the_last_of_each_row(network):
     assert np.allclose(told[0].numpy(), answers(network, LONG)[-1], atol=1e-5)
 
 
+def test_many_talks_at_once_are_answered_in_their_order(network):
+    talks = [talk(("no", "")), LONG, talk(("bad", "ann"), ("good day !", "")), LONG]
+    told, felt = conversation_logits(network, talks, PIECES)
+    assert felt.shape == (13, 3)
+    assert np.allclose(told, np.concatenate([answers(network, each) for each in talks]), atol=1e-5)
+
+
 def test_places_start_anew_with_each_turn():
     turns = torch.tensor([[0, 0, 0, 1, 1, 2, -1, -1]])
     assert places(turns)[0, :6].tolist() == [0, 1, 2, 0, 1, 0]
