@@ -30,6 +30,7 @@ NS = 1_000_000_000
 CLOCK_STEP_S = 0.01
 LATE_S = 0.1
 JUMP_NS = 60 * NS
+RECORDERS = ("mer_recorder", "rosbag2_recorder")
 
 
 class FilePlayerNode(DriverNode):
@@ -115,13 +116,17 @@ class FilePlayerNode(DriverNode):
         self.recover("waiting for subscribers", file=self._source.name)
         topics = " and ".join(publisher.topic_name for publisher in wanted)
         self.get_logger().info(f"waiting for subscribers of {topics}, {timeout_s:g} s at most")
-        while not all(publisher.get_subscription_count() for publisher in wanted):
+        while not all(self._is_heard(publisher.topic_name) for publisher in wanted):
             if time.monotonic() >= until:
                 self.get_logger().warning("nobody listens: playing all the same")
                 break
             if not self.pause(0.05):
                 return False
         return True
+
+    def _is_heard(self, topic: str) -> bool:
+        """Whether a node listens that is no recorder: those come along with the nodes that are to be played to."""
+        return any(info.node_name not in RECORDERS for info in self.get_subscriptions_info_by_topic(topic))
 
     def _play(self, start_ns: int) -> int:
         """Play once with stamps from `start_ns`; return where the next round starts."""

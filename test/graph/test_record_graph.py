@@ -13,7 +13,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import rclpy
+from mer_msgs.msg import AudioChunk as AudioChunkMessage
+from rclpy.context import Context
 from rosbags.highlevel import AnyReader
+from sensor_msgs.msg import Image
 
 from mer_ros.replay.media import MediaSource
 from mer_ros.replay.tail import with_tail
@@ -70,6 +74,10 @@ class Recording:
             assert self.process.poll() is None, self.said()
             time.sleep(0.05)
 
+    def wait_for_topics(self) -> None:
+        for topic in TOPICS:
+            self.wait_for(f"recording /{topic} ")
+
     def said(self) -> str:
         return self.log.read_text(errors="replace")
 
@@ -103,12 +111,31 @@ def player(film: Path, tail_s: float) -> subprocess.Popen:
     return subprocess.Popen([sys.executable, "-m", "mer_ros.nodes.start", "file_player", "--ros-args", *arguments])
 
 
+@pytest.fixture
+def listener():
+    """Listens to what is played from when it is called: a player does not begin for a recorder alone."""
+    context = Context()
+    rclpy.init(context=context)
+    node = rclpy.create_node("listener", context=context)
+
+    def listen() -> None:
+        node.create_subscription(Image, "image_raw", lambda message: None, 1)
+        node.create_subscription(AudioChunkMessage, "audio", lambda message: None, 1)
+
+    yield listen
+    node.destroy_node()
+    context.try_shutdown()
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_what_was_published_is_in_the_bag(tmp_path, film, recording, number):
+def test_what_was_published_is_in_the_bag(tmp_path, film, recording, listener, number):
     """The signal comes at once after the last message, while some are still under way."""
     folder = tmp_path / "talk"
     running = recording(folder, "--topics", *TOPICS, "words")
-    assert player(film, 0.5).wait(timeout=180) == 0
+    playing = player(film, 0.5)
+    running.wait_for_topics()
+    listener()
+    assert playing.wait(timeout=180) == 0
     assert running.end(number) == 0, running.said()
     wanted = played(film, 0.5)
     with AnyReader([folder]) as reader:
@@ -129,12 +156,14 @@ def test_what_was_published_is_in_the_bag(tmp_path, film, recording, number):
     assert f"{len(messages)} messages" in running.said()
 
 
-def test_after_a_kill_what_was_written_is_readable(tmp_path, film, recording):
+def test_after_a_kill_what_was_written_is_readable(tmp_path, film, recording, listener):
     folder = tmp_path / "talk"
     running = recording(folder, "--topics", *TOPICS)
     playing = player(film, 30.0)
     file = folder / "talk_0.mcap"
     try:
+        running.wait_for_topics()
+        listener()
         until = time.monotonic() + 120
         while Counter(topic for topic, _ in scan(file))["/audio"] < 150 and time.monotonic() < until:
             time.sleep(0.2)
@@ -148,13 +177,14 @@ def test_after_a_kill_what_was_written_is_readable(tmp_path, film, recording):
     assert not (folder / "metadata.yaml").exists()
 
 
-def test_a_full_disk_ends_it_with_a_sentence(tmp_path, film, recording):
+def test_a_full_disk_ends_it_with_a_sentence(tmp_path, film, recording, listener):
     folder = tmp_path / "talk"
     limit = 1_500_000  # bytes a file; the film's frames take nearly twice as many
     running = recording(folder, "--topics", *TOPICS)
     playing = player(film, 0.5)
     try:
-        running.wait_for("recording /audio")
+        running.wait_for_topics()
+        listener()
         resource.prlimit(running.process.pid, resource.RLIMIT_FSIZE, (limit, limit))
         code = running.process.wait(timeout=180)
     finally:
