@@ -59,7 +59,7 @@ def replay_on_cluster(tasks: Sequence[Task], options: ReplayOptions, show: Show,
             ): task
             for task in tasks
         }
-        for future in as_completed(list(futures)):
+        for future in as_completed(list(futures), loop=client.loop):
             task = futures.pop(future)
             yield _take(task, future, show)
             future.release()

@@ -83,7 +83,7 @@ def test_a_lost_worker_of_a_cluster_loses_nothing(tmp_path, recordings, options,
     killer = Deadly(died, recordings["three"]._events)
     killer.name = "made"
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
     ) as cluster:
         result = replay({**recordings, "three": killer}, tmp_path / "run", options, scheduler=cluster.scheduler_address)
     assert died.exists(), "no worker was killed"
