@@ -49,12 +49,6 @@ def test_quiet_says_nothing(capsys, tmp_path):
     assert Path("here/summary.json").is_file()
 
 
-def test_thumbnails_are_kept_on_request_only(capsys, tmp_path):
-    spoken_wav(tmp_path / "talk.wav")
-    mer(capsys, "talk.wav", "--quiet")
-    assert not Path("replays/talk/thumbnails").exists()
-
-
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [

@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import soxr
@@ -84,11 +85,14 @@ def test_all_three_senses_speak(first):
 
 
 def test_the_same_bytes_in_one_thread_and_after_another_recording(first, tmp_path, events):
-    options = replace(OPTIONS, read_ahead=False)
+    options = replace(OPTIONS, read_ahead=False, thumbnails=True)
     replay_one(Made(cut(events, 50)[60:], "other"), tmp_path / "other", options)
     replay_one(Made(events), tmp_path / "again", options)
     for name in ("emotions.jsonl", "summary.json", "emotions.mcap"):
         assert (tmp_path / "again" / name).read_bytes() == (first / name).read_bytes(), name
+    assert not (first / "thumbnails").exists()
+    faces = {path.name: cv2.imread(str(path)) for path in (tmp_path / "again" / "thumbnails").iterdir()}
+    assert {name: face.shape for name, face in faces.items()} == {"1.jpg": (96, 96, 3), "2.jpg": (96, 96, 3)}
 
 
 @pytest.mark.parametrize(
