@@ -57,7 +57,7 @@ def _replay(given: argparse.Namespace) -> int:
         result = replay_all(tasks, output, options, show, jobs=given.jobs, scheduler=given.scheduler)
     if not given.quiet:
         _print(console, result.summary, time.perf_counter() - begun_s)
-        console.print(f"report: {output / 'report.html'}")
+        console.print(f"report: {output / 'report.html'}", soft_wrap=True)
     if given.json:
         print(json.dumps(result.summary, ensure_ascii=False))
     for problem in result.problems:
@@ -74,7 +74,7 @@ def _print(console: Console, summary: Mapping[str, Any], wall_s: float) -> None:
     if found:
         console.print(table)
     for warning in summary["warnings"]:
-        console.print(f"warning: {warning}")
+        console.print(f"warning: {warning}", soft_wrap=True)
     length_s = summary["duration_s"]
     console.print(
         f"{summary['utterances']} utterances in {length_s:.1f} s of recording, replayed in {wall_s:.1f} s "

@@ -55,7 +55,7 @@ class Show:
         now_s = time.monotonic()
         self._begun_s[task.name] = self._said_s[task.name] = now_s
         if not self._quiet:
-            self._console.print(f"{task.name}: {text}")
+            self._console.print(f"{task.name}: {text}", soft_wrap=True)
         if self._bar:
             self._rows[task.name] = self._bar.add_task(task.name, total=None, where="", speed="")
 
@@ -72,14 +72,14 @@ class Show:
             fields: dict[str, Any] = {"where": where, "speed": speed}
             self._bar.update(self._rows[task.name], completed=done_s, total=total_s, **fields)
         else:
-            self._console.print(f"{task.name}: {where}, {speed}")
+            self._console.print(f"{task.name}: {where}, {speed}", soft_wrap=True)
 
     def ended(self, outcome: Outcome, tell: bool = True) -> None:
         """Take a recording off the bar; tell what went wrong with it, if the caller does not."""
         if self._bar and (row := self._rows.pop(outcome.task.name, None)) is not None:
             self._bar.remove_task(row)
         if outcome.problem and tell and not self._quiet:
-            self._console.print(f"{outcome.task.name}: {outcome.problem}")
+            self._console.print(f"{outcome.task.name}: {outcome.problem}", soft_wrap=True)
 
 
 def told(source: Recording) -> str:
