@@ -101,7 +101,8 @@ def _face(model: Model) -> Expert:
 
 
 def _audio(model: Model) -> Expert:
-    return _expert(model, AudioEmotion(model).estimate)
+    audio = AudioEmotion(model)
+    return replace(_expert(model, audio.estimate), forget=audio.forget)
 
 
 def _text(model: Model) -> Expert:

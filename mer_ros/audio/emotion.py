@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mer_ros.audio.features import feature_matrix
 from mer_ros.audio.prosody import prosody
+from mer_ros.audio.voice_memory import VoiceMemory
 from mer_ros.emotion import EMOTIONS, Modality, ModalityEstimate
 from mer_ros.errors import InputError, ModelError, OptionError
 from mer_ros.inference import Model
@@ -56,7 +57,9 @@ def voice_inputs(samples: NDArray[np.int16]) -> Inputs:
     return {"samples": rows.astype(np.float32), "prosody": np.stack([prosody(row) for row in rows])}
 
 
-# How a model's inputs come of samples, by their names.
+PAST = frozenset({"past", "heard"})  # inputs that come of a memory: the mean [B, F], and of how many [B, 1]
+
+# How a model's other inputs come of samples, by their names.
 INPUTS: dict[frozenset[str], Callable[[NDArray[np.int16]], Inputs]] = {
     frozenset({"features"}): feature_inputs,
     frozenset({"samples", "prosody"}): voice_inputs,
@@ -66,23 +69,27 @@ INPUTS: dict[frozenset[str], Callable[[NDArray[np.int16]], Inputs]] = {
 class AudioEmotion:
     """Ended utterances in, estimates out.
 
-    model: inputs as in INPUTS; output `probabilities` [B, 7], whose mean over the parts is the estimate.
+    model: inputs as in INPUTS; output `probabilities` [B, 7], whose mean over the parts is the estimate. A model with
+    the inputs PAST and the output `voice` [B, F] hears how a voice departs from what the same person said before.
     """
 
     def __init__(self, model: Model, options: AudioEmotionOptions | None = None) -> None:
         """Raises ModelError for a model that takes something else."""
         self.options = options or AudioEmotionOptions()
         self._model = model
-        names = frozenset(model.entry.inputs)
+        names = frozenset(model.entry.inputs) - PAST
         if names not in INPUTS:
             known = " or ".join(", ".join(sorted(n)) for n in INPUTS)
             raise ModelError(f"model {model.entry.name} takes {', '.join(sorted(names))}; a voice is given as {known}")
         self._inputs = INPUTS[names]
+        self._memory = VoiceMemory()
+        self.remembers = frozenset(model.entry.inputs) >= PAST
 
-    def estimate(self, utterance: Utterance) -> ModalityEstimate:
+    def estimate(self, utterance: Utterance, person_id: str = "", *, remember: bool = True) -> ModalityEstimate:
         """Of an ENDED utterance; not available, with the reason, when it is too short or silent.
 
-        Raises InputError for an utterance that goes on, ModelError when the model does not keep its contract.
+        person_id: who speaks; empty: unknown, and the voice is judged by itself. remember: for what this person says
+        later. Raises InputError for an utterance that goes on, ModelError when the model does not keep its contract.
         """
         if utterance.state is not SpeechState.ENDED:
             raise InputError(f"utterance {utterance.id} goes on: the voice is judged when it has ended")
@@ -92,10 +99,14 @@ class AudioEmotion:
         if reason:
             return ModalityEstimate(Modality.AUDIO, reason=reason, model=name)
         inputs = self._inputs(utterance.samples)
-        probabilities = np.asarray(self._model.run(**inputs)["probabilities"])
-        wanted = (len(next(iter(inputs.values()))), len(EMOTIONS))
+        parts = len(next(iter(inputs.values())))
+        outputs = self._model.run(**inputs, **(self._past(person_id, parts) if self.remembers else {}))
+        probabilities = np.asarray(outputs["probabilities"])
+        wanted = (parts, len(EMOTIONS))
         if probabilities.shape != wanted:
             raise ModelError(f"model {name} gave probabilities {probabilities.shape}, not {wanted}: check its export")
+        if self.remembers and person_id and remember:
+            self._memory.add(person_id, outputs["voice"].mean(axis=0))
         return ModalityEstimate(
             Modality.AUDIO,
             probabilities.mean(axis=0),
@@ -103,6 +114,16 @@ class AudioEmotion:
             model=name,
             latency_ms=1e3 * (time.perf_counter() - begun),
         )
+
+    def forget(self) -> None:
+        """Forget all persons: ids may now mean others."""
+        self._memory.forget()
+
+    def _past(self, person_id: str, parts: int) -> Inputs:
+        size = self._model.entry.inputs["past"].shape[1]
+        assert size is not None  # the manifest fixes it
+        mean, count = self._memory.of(person_id) or (np.zeros(size, np.float32), 0)
+        return {"past": np.tile(mean, (parts, 1)), "heard": np.full((parts, 1), count, np.float32)}
 
     def _why_not(self, samples: NDArray[np.int16]) -> str:
         length_ms = 1e3 * len(samples) / SAMPLE_RATE

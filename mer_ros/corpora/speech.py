@@ -16,11 +16,15 @@ from mer_ros.errors import InputError
 
 @dataclass(frozen=True)
 class Clips:
-    """paths: of sound files, [N]. labels: int64 [N], in the order of EMOTIONS. speakers, corpora: [N]."""
+    """paths: of sound files, [N]. labels: int64 [N], in the order of EMOTIONS. speakers, corpora: [N].
+
+    calm: bool [N], which of the neutral ones their corpus calls calm; None where nothing tells.
+    """
 
     paths: tuple[Path, ...]
     labels: NDArray[np.int64]
     speakers: tuple[str, ...]
+    calm: NDArray[np.bool_] | None = None
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -32,7 +36,12 @@ class Clips:
 
     def rows(self, rows: NDArray[np.integer]) -> Clips:
         """These rows alone."""
-        return Clips(tuple(self.paths[i] for i in rows), self.labels[rows], tuple(self.speakers[i] for i in rows))
+        return Clips(
+            tuple(self.paths[i] for i in rows),
+            self.labels[rows],
+            tuple(self.speakers[i] for i in rows),
+            None if self.calm is None else self.calm[rows],
+        )
 
 
 def read_clips(path: Path, speakers: Collection[str] = (), corpus: str = "") -> Clips:
@@ -58,6 +67,7 @@ def read_clips(path: Path, speakers: Collection[str] = (), corpus: str = "") -> 
         tuple(path.parent / row["path"] for row in rows),
         numbers_of(path, [row["emotion"] for row in rows], EMOTIONS),
         tuple(row["speaker"] for row in rows),
+        np.array([row.get("original_label") == "calm" for row in rows]),
     )
 
 

@@ -193,6 +193,10 @@ def _print(result: Evaluation) -> None:
         low, high = result.intervals[name]
         console.print(f"{SCORE_NAMES[name]:<12} {getattr(scores, name):.4f}  [{low:.4f}, {high:.4f}]")
     console.print(f"{'ECE':<12} {scores.ece:.4f}")
+    if result.alone is not None:
+        told = result.alone.scores
+        console.print("So far: each speaker's clips in random order, and how the speaker sounded in those before known.")
+        console.print(f"Each clip alone: UAR {told.uar:.4f}, accuracy {told.accuracy:.4f}, ECE {told.ece:.4f}")
     if result.sentiment is not None:
         told = result.sentiment
         console.print(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Collection, Hashable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +32,7 @@ from mer_ros.vision.emotion import FaceEmotion
 
 T = TypeVar("T")
 MOST_PAST = 16  # turns; no model looks farther back
+ORDER_SEED = 1  # of the order in which a speaker's clips are heard
 _CONTEXT_SHAPE = (112, 150, 3)
 
 
@@ -41,6 +42,7 @@ class Evaluation:
 
     intervals: 95 % of the scores, see `bootstrap`; drawn by `cluster` (dialogue, speaker, image), of which there are
     `clusters`. sentiment: of the model's own sentiment head, when it has one and the data tell sentiments.
+    alone: of a voice model that remembers persons: the same when nothing was heard before any utterance.
     unavailable: for how many the adapter gave no estimate; they are scored as the model's training prior.
     ms_p50, ms_p95: of one example through the adapter, features and model, in milliseconds. On a processor it is the
     processor's time, of all threads: what one core takes, whatever else the machine does meanwhile.
@@ -57,6 +59,7 @@ class Evaluation:
     unavailable: int
     ms_p50: float
     ms_p95: float
+    alone: Evaluation | None = None
 
     def as_mapping(self) -> dict[str, Any]:
         """As JSON's own types."""
@@ -65,6 +68,9 @@ class Evaluation:
         told |= {"intervals_by": self.cluster, "clusters": self.clusters}
         if self.sentiment is not None:
             told |= {"sentiment_weighted_f1": self.sentiment.weighted_f1, "sentiment": as_mapping(self.sentiment)}
+        if self.alone is not None:
+            alone = self.alone.as_mapping()
+            told |= {"alone_uar": alone["uar"], "alone_ece": alone["ece"], "alone": alone}
         return told | {"unavailable": self.unavailable, "ms_p50": self.ms_p50, "ms_p95": self.ms_p95}
 
 
@@ -87,10 +93,26 @@ def line_reader(model: Model, lines: Lines) -> Callable[[int], ModalityEstimate]
 
 
 def evaluate_speech(model: Model, clips: Clips) -> Evaluation:
-    """Each clip as the live graph hears it. Raises InputError for one that cannot be read."""
-    listener = SpeechListener()
-    utterances = (utterance_of(heard(read_sound(path), listener)) for path in clips.paths)
-    return _evaluate(model, utterances, clips.labels, AudioEmotion(model).estimate, "speaker", clips.speakers)
+    """Each clip as the live graph hears it. Raises InputError for one that cannot be read.
+
+    A model that remembers persons hears each speaker's clips in random order, and knows those before; and once more
+    each clip alone. Lists of clips go emotion by emotion: in their order a memory would tell what comes next.
+    """
+    expert = AudioEmotion(model)
+    if expert.remembers:
+        clips = clips.rows(np.random.default_rng(ORDER_SEED).permutation(len(clips)))
+
+    def given(alone: bool) -> Evaluation:
+        listener = SpeechListener()
+        people = [""] * len(clips) if alone else clips.speakers
+        examples = (
+            (utterance_of(heard(read_sound(p), listener)), who) for p, who in zip(clips.paths, people, strict=True)
+        )
+        return _evaluate(model, examples, clips.labels, lambda item: expert.estimate(*item), "speaker", clips.speakers)
+
+    if not expert.remembers:
+        return given(alone=True)
+    return replace(given(alone=False), alone=given(alone=True))
 
 
 def evaluate_face(model: Model, faces: Faces) -> Evaluation:

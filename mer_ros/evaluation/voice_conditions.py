@@ -15,7 +15,7 @@ from mer_ros.audio.listener import SpeechListener
 from mer_ros.corpora.conditions import Sound, babble, in_room, pink_noise, telephone, white_noise, with_noise
 from mer_ros.corpora.sound import heard, read_sound
 from mer_ros.corpora.speech import Clips
-from mer_ros.evaluation.run import utterance_of
+from mer_ros.evaluation.run import ORDER_SEED, utterance_of
 from mer_ros.evaluation.scores import score
 from mer_ros.inference import Model
 
@@ -80,7 +80,8 @@ def voice_robustness(
 ) -> dict[str, dict[str, float]]:
     """UAR of a speech model, through the stages that run live, by kind of change and setting; unchanged first.
 
-    `same answer` tells the share of clips whose likeliest emotion is the unchanged clip's. Raises InputError.
+    Each speaker's clips come in random order, all changed alike, to a model that remembers persons. `same answer` tells
+    the share of clips whose likeliest emotion is the unchanged clip's. Raises InputError.
     """
     sounds = [read_sound(path) / 32768.0 for path in clips.paths]
     listener, expert = SpeechListener(), AudioEmotion(model)
@@ -109,13 +110,14 @@ def _answers(
     """[N, 7]; the model's prior where it gave no answer."""
     rows = np.tile(np.asarray(prior, np.float64), (len(sounds), 1))
     rows /= rows.sum(axis=1, keepdims=True)
-    for i, sound in enumerate(sounds):
+    expert.forget()
+    for i in np.random.default_rng(ORDER_SEED).permutation(len(sounds)):
         others = [j for j in range(len(sounds)) if clips.speakers[j] != clips.speakers[i]] or [i]
         generator = np.random.default_rng(i)
         chosen = [sounds[j] for j in generator.choice(others, min(VOICES_OF_BABBLE, len(others)), replace=False)]
-        changed = condition.change(sound, chosen, generator)
+        changed = condition.change(sounds[i], chosen, generator)
         samples = np.clip(np.round(changed * 32768), -_FULL - 1, _FULL).astype(np.int16)
-        given = expert.estimate(utterance_of(heard(samples, listener)))
+        given = expert.estimate(utterance_of(heard(samples, listener)), clips.speakers[i])
         if given.probabilities is not None:
             rows[i] = given.probabilities
     return rows

@@ -21,16 +21,18 @@ DialogueModel = Callable[[NDArray[np.floating], NDArray[np.float32], NDArray[np.
 class Expert:
     """One modality's model behind its features.
 
-    estimate: gives the estimate of one Utterance, of one VisualWindow, or of a Transcript with the turns before it
-    and the id of who speaks (empty: unknown).
+    estimate: gives the estimate of one VisualWindow, of one Utterance with the id of who speaks (empty: unknown), or
+    of a Transcript with the turns before it and that id. An Utterance that goes on comes with remember=False.
     prior: float [7], the class prior of its training data. reliability: 0..1, how well it does on held-out data.
     worth: from the quality of its input to the trust that it deserves, as fitted; None: reliability times quality.
+    forget: to be called when ids of persons may mean others from now on; None: it keeps nothing of persons.
     """
 
     estimate: Callable[..., ModalityEstimate]
     prior: NDArray[np.floating]
     reliability: float
     worth: Callable[[float], float] | None = None
+    forget: Callable[[], None] | None = None
 
     def trust(self, quality: float) -> float:
         """Return the exponent that its opinion gets in the pool for an input of this quality."""

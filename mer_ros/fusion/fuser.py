@@ -77,12 +77,12 @@ class EmotionFuser:
         if self._line.starts_over(utterance):
             emotions = self.flush(now_ns)
             self._line.restart()
+            self._judge.forget()
             self._counts["time_went_back"] += 1
         added = self._line.add(utterance, now_ns)
         if added is not None:
             item, parts = added
             item.arrived.add(Modality.AUDIO)
-            item.parts[Modality.AUDIO] = self._judge.ask(Modality.AUDIO, utterance)
             for part in parts:
                 self._put(item, part)
         return emotions + self.poll(now_ns)
@@ -132,9 +132,15 @@ class EmotionFuser:
         if isinstance(part, VisualWindow):
             item.window = part
             item.parts[modality] = self._judge.ask(modality, part)
+            self._hear(item)
         else:
             # The words are read when the turn's time has come: only then all turns before it are known.
             item.transcript = part
+
+    def _hear(self, item: Assembly) -> None:
+        """A voice is judged once it is known whose it is."""
+        if Modality.AUDIO in item.arrived and Modality.AUDIO not in item.parts:
+            item.parts[Modality.AUDIO] = self._judge.ask(Modality.AUDIO, item.utterance, person_of(item.window))
 
     def _emit(self, expected: Collection[Modality], now_ns: int) -> list[EmotionEstimate]:
         emotions = [self._conclude(item, now_ns) for item in self._line.complete(now_ns, expected)]
@@ -144,6 +150,7 @@ class EmotionFuser:
         begun = time.perf_counter()
         utterance, words = item.utterance, item.transcript
         self._dialogue.begin_turn(utterance.start_ns)
+        self._hear(item)
         if words is not None:
             item.parts[Modality.TEXT] = self._judge.ask(
                 Modality.TEXT, words, self._dialogue.context(), person_of(item.window)

@@ -71,7 +71,7 @@ class Interim:
             estimates[Modality.FACE] = self._judge.ask(Modality.FACE, window)
         if speech:  # as if it ended now
             whole = replace(speech, state=SpeechState.ENDED, first_sample=0)
-            estimates[Modality.AUDIO] = self._judge.ask(Modality.AUDIO, whole)
+            estimates[Modality.AUDIO] = self._judge.ask(Modality.AUDIO, whole, person_of(window), remember=False)
         if words:
             estimates[Modality.TEXT] = self._judge.ask(Modality.TEXT, words, dialogue.context(), person_of(window))
         emotion = self._judge.decide(

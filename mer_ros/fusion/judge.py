@@ -33,13 +33,20 @@ class Judge:
         self._independence = experts.independence if fitted else options.independence
         self._trust = dict(zip(Modality, options.trust, strict=True))
 
-    def ask(self, modality: Modality, *part: object) -> ModalityEstimate:
+    def forget(self) -> None:
+        """Have the experts forget the persons that they know."""
+        for modality in Modality:
+            expert = self._experts.of(modality)
+            if expert is not None and expert.forget is not None:
+                expert.forget()
+
+    def ask(self, modality: Modality, *part: object, **more: object) -> ModalityEstimate:
         """Return what a modality's expert says of its part; why not, when it fails or has nothing to go by."""
         expert = self._experts.of(modality)
         if expert is None:
             return ModalityEstimate(modality, reason="switched off")
         try:
-            said = expert.estimate(*part)
+            said = expert.estimate(*part, **more)
             if said.probabilities is not None:
                 normalised(said.probabilities)
         except MerError as error:

@@ -36,7 +36,18 @@ def curves_picture(name: str) -> str:
 def summary(task: str, measured: Mapping[str, Any]) -> dict[str, Any]:
     """Of what was measured, that which the manifest tells: the score that a model is judged by comes first."""
     told = {"split": measured["on"], "n": measured["n"], HEADLINES[task]: measured[HEADLINES[task]]}
-    names = (*SCORES, "ece", "sentiment_weighted_f1", *WORDS, "intervals", "ms_p50", "ms_p95", "speakers")
+    names = (
+        *SCORES,
+        "ece",
+        "alone_uar",
+        "alone_ece",
+        "sentiment_weighted_f1",
+        *WORDS,
+        "intervals",
+        "ms_p50",
+        "ms_p95",
+        "speakers",
+    )
     return told | {name: measured[name] for name in names if name in measured}
 
 
@@ -69,6 +80,8 @@ def card_text(entry: ModelEntry, record: Record, size: int) -> str:
 def _measured(entry: ModelEntry, measured: Mapping[str, Any]) -> Iterator[str]:
     by = f"{measured['clusters']:,} {measured['intervals_by']}s" if measured["intervals_by"] != "image" else "images"
     yield f"Measured by `mer evaluate {entry.task}` through the stage that runs live, on: {measured['on']}."
+    if "alone" in measured:
+        yield "Each speaker's clips came in random order; the model knew how the speaker had sounded in those before."
     yield f"n = {measured['n']:,}; the 95 % intervals are bootstrapped over {by}."
     yield ""
     yield "| measure | value | 95 % |"
@@ -77,6 +90,10 @@ def _measured(entry: ModelEntry, measured: Mapping[str, Any]) -> Iterator[str]:
         low, high = measured["intervals"][name]
         yield f"| {words} | {measured[name]:.3f} | {low:.3f} to {high:.3f} |"
     yield f"| expected calibration error | {measured['ece']:.3f} | |"
+    if "alone" in measured:
+        low, high = measured["alone"]["intervals"]["uar"]
+        yield f"| each clip alone, nothing heard before: UAR | {measured['alone_uar']:.3f} | {low:.3f} to {high:.3f} |"
+        yield f"| each clip alone: expected calibration error | {measured['alone_ece']:.3f} | |"
     if "sentiment" in measured:
         felt = measured["sentiment"]
         yield f"| sentiment (3 classes): weighted F1 | {felt['weighted_f1']:.3f} | |"

@@ -35,7 +35,7 @@ class Graph:
     `ids` becomes `tokens`, strings that are looked up inside of the graph.
     finish: done to the file in place once it is written, for instance its quantisation. tolerance: the largest
     difference in probability between torch's answers and those of the finished file. free_length: the inputs whose
-    second axis may have any length.
+    second axis may have any length. besides: outputs that are no probabilities, and are not compared.
     """
 
     module: nn.Module
@@ -45,6 +45,7 @@ class Graph:
     finish: Callable[[Path], None] | None = None
     tolerance: float = TOLERANCE
     free_length: tuple[str, ...] = ()
+    besides: tuple[str, ...] = ()
 
 
 class Head(nn.Module):
@@ -180,7 +181,7 @@ def _look_up_inside(path: Path, words: tuple[str, ...]) -> None:
 
 
 def disagreement(graph: Graph, path: Path) -> float:
-    """The largest difference between torch's and ONNX Runtime's answers to the example inputs."""
+    """The largest difference between torch's and ONNX Runtime's probabilities for the example inputs."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -191,7 +192,11 @@ def disagreement(graph: Graph, path: Path) -> float:
         wanted = graph.module(*graph.inputs.values())
     feed: dict[str, Any] = {n: _feed(t) for n, t in _public_inputs(graph).items()}
     found = session.run(list(graph.outputs), feed)
-    return max(float(np.abs(f.astype(float) - w.numpy()).max()) for f, w in zip(found, wanted, strict=True))
+    return max(
+        float(np.abs(f.astype(float) - w.numpy()).max())
+        for name, f, w in zip(graph.outputs, found, wanted, strict=True)
+        if name not in graph.besides
+    )
 
 
 def parameters_of(path: Path) -> int:

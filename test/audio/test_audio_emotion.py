@@ -12,19 +12,22 @@ from mer_ros.emotion import Modality
 from mer_ros.errors import InputError, ModelError, OptionError
 from mer_ros.utterance import SpeechState, Utterance
 
+REMEMBERING = ("samples", "prosody", "past", "heard")
+
 
 class FakeModel:
-    """Remembers what it was given."""
+    """Remembers what it was given; the number of a voice is its first sample."""
 
     def __init__(self, outputs=7, inputs=("features",)):
-        self.entry = SimpleNamespace(name="fake", inputs=dict.fromkeys(inputs))
+        self.entry = SimpleNamespace(name="fake", inputs=dict.fromkeys(inputs, SimpleNamespace(shape=(None, 1))))
         self.outputs = outputs
         self.seen = []
 
     def run(self, **arrays):
         self.seen.append(arrays)
         rows = len(next(iter(arrays.values())))
-        return {"probabilities": np.full((rows, self.outputs), 1 / self.outputs, np.float32)}
+        told = {"probabilities": np.full((rows, self.outputs), 1 / self.outputs, np.float32)}
+        return told | ({"voice": arrays["samples"][:, :1] * 32768} if "samples" in arrays else {})
 
 
 def utterance(samples, state=SpeechState.ENDED, **more):
@@ -65,6 +68,43 @@ def test_a_long_voice_is_heard_in_parts(seconds, parts):
     np.testing.assert_array_equal(seen["samples"].ravel()[:4000] * 32768, samples[:4000])
     np.testing.assert_array_equal(seen["prosody"][-1], prosody(seen["samples"][-1]))
     assert estimate.probabilities.shape == (7,)
+
+
+def test_a_person_is_heard_after_what_they_said_before():
+    model = FakeModel(inputs=REMEMBERING)
+    audio = AudioEmotion(model)
+
+    def past(number, person_id="", **how):
+        audio.estimate(utterance(np.r_[number, voice()[1:]]), person_id, **how)
+        seen = model.seen[-1]
+        assert seen["past"].dtype == seen["heard"].dtype == np.float32
+        return seen["past"].item(), seen["heard"].item()
+
+    assert past(10, "ann") == (0, 0)
+    assert past(20, "ann", remember=False) == (10, 1)
+    assert past(30, "ann") == (10, 1)
+    assert past(50, "ben") == (0, 0)
+    assert past(60) == (0, 0)
+    assert past(70) == (0, 0)
+    assert past(0, "ann") == (20, 2)
+    audio.forget()
+    assert past(0, "ann") == (0, 0)
+
+
+def test_the_parts_of_a_long_voice_are_one_utterance():
+    model = FakeModel(inputs=REMEMBERING)
+    audio = AudioEmotion(model)
+    for _ in range(2):
+        audio.estimate(utterance(np.full(20 * 16_000, 7) + voice(20.0)), "ann")
+    np.testing.assert_array_equal(model.seen[1]["heard"], [[1.0]] * 3)
+    first = model.seen[0]["samples"][:, 0].mean() * 32768
+    np.testing.assert_allclose(model.seen[1]["past"], first, rtol=1e-5)
+
+
+def test_a_model_that_knows_nobody_is_not_told_who_speaks():
+    model = FakeModel()
+    AudioEmotion(model).estimate(utterance(voice()), "ann")
+    assert list(model.seen[0]) == ["features"]
 
 
 def test_a_model_with_other_inputs_is_refused():

@@ -7,17 +7,19 @@ import sys
 import wave
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from model_files import add_model
 
+from mer_ros.corpora.speech import read_clips
 from mer_ros.corpora.text import NO_SENTIMENT, read_meld
 from mer_ros.emotion import SENTIMENTS
 from mer_ros.errors import InputError, ModelError
 from mer_ros.evaluation import cli
 from mer_ros.evaluation.cli import Target, add_evaluate_parser
-from mer_ros.evaluation.run import evaluate_text, held_out_speakers
+from mer_ros.evaluation.run import evaluate_speech, evaluate_text, held_out_speakers
 from mer_ros.inference import load_manifest, load_model
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -128,6 +130,30 @@ def test_speech(mer, corpora):
     assert last_json(mer("speech", "--data", path, "--json", "--corpus", "made")[1])["n"] == 4
     with pytest.raises(InputError, match="no speaker other-1"):
         mer("speech", "--data", path, "--speakers", "other-1")
+
+
+def test_a_speaker_is_heard_in_random_order_and_then_every_clip_alone(corpora):
+    asked = []
+
+    class Remembering:
+        provider = "cpu"
+        entry = SimpleNamespace(
+            name="fake",
+            task="speech",
+            inputs={"samples": None, "prosody": None, "heard": None, "past": SimpleNamespace(shape=(None, 1))},
+            prior=(1 / 7,) * 7,
+        )
+
+        def run(self, samples, prosody, past, heard):
+            asked.append((float(np.abs(samples).sum()), heard.item()))
+            return {"probabilities": np.full((1, 7), 1 / 7, np.float32), "voice": np.zeros((1, 1), np.float32)}
+
+    clips = read_clips(corpora / "speech.csv", ["made-2"])
+    told = evaluate_speech(Remembering(), clips).as_mapping()
+    assert [count for _, count in asked] == [0, 1, 2, 0, 0, 0]
+    assert [sound for sound, _ in asked[:3]] == [sound for sound, _ in asked[3:]]
+    assert told["alone"]["uar"] == told["alone_uar"]
+    assert told["n"] == told["alone"]["n"] == 3
 
 
 def test_all(mer, models, corpora):

@@ -49,6 +49,25 @@ def test_levels_are_as_told_and_differences_are_seen(clips):
     assert found["same answer"]["0 dBFS"] != found["same answer"]["-40 dBFS"]
 
 
+def test_a_memory_lasts_within_a_condition(clips):
+    counts = []
+
+    class Remembering(Listener):
+        entry = SimpleNamespace(
+            name="fake",
+            inputs={"samples": None, "prosody": None, "heard": None, "past": SimpleNamespace(shape=(None, 1))},
+            prior=(1 / 7,) * 7,
+        )
+
+        def run(self, samples, prosody, past, heard):
+            counts.append(heard.item())
+            return {**super().run(samples, prosody), "voice": samples[:, :1]}
+
+    twice = clips.rows(np.array([0, 0, 0]))
+    voice_robustness(Remembering(), twice, LEVELS[:2], progress=False)
+    assert counts == [0, 1, 2] * 3
+
+
 def test_every_condition_gives_a_score(clips):
     found = voice_robustness(Listener(), clips, CONDITIONS, progress=False)
     assert sum(len(settings) for settings in found.values()) == 1 + len(CONDITIONS) + len(LEVELS)

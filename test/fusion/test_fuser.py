@@ -24,13 +24,13 @@ def feeling(emotion: str, height: float = 0.7) -> np.ndarray:
 
 
 def expert(modality: Modality, emotion: str = "joy", quality: float = 1.0) -> Expert:
-    def estimate(*_part):
+    def estimate(*_part, **_how):
         return ModalityEstimate(modality, feeling(emotion), quality=quality, model="told", latency_ms=1.0)
 
     return Expert(estimate, UNIFORM, 0.8)
 
 
-def failing(*_part):
+def failing(*_part, **_how):
     raise ModelError("the model broke")
 
 
@@ -143,6 +143,29 @@ def test_a_restarted_microphone_may_use_its_ids_again():
     assert fuser.utterance(again, 52 * SECOND) == []
 
 
+def test_a_voice_is_judged_once_and_as_that_of_who_is_seen():
+    asked, forgotten = [], []
+
+    def listen(part, person_id, *, remember=True):
+        asked.append((part.id, person_id, remember))
+        return ModalityEstimate(Modality.AUDIO, feeling("joy"), quality=1.0)
+
+    heard = Expert(listen, UNIFORM, 0.8, forget=lambda: forgotten.append(True))
+    fuser = EmotionFuser(experts(audio=heard), OPTIONS)
+    feed(fuser, 1, "uwt")
+    feed(fuser, 2, "wut")
+    fuser.utterance(utterance(3), now(3))
+    fuser.poll(now(3, 9))  # nobody was seen
+    assert asked == [(1, "face-3", True), (2, "face-3", True), (3, "", True)]
+    fuser.window(window(4, is_final=False), now(4))
+    fuser.utterance(utterance(4, SpeechState.STARTED, 8000), now(4))
+    fuser.live(now(4, 1.0))
+    assert asked[3:] == [(4, "face-3", False)]
+    assert not forgotten
+    fuser.utterance(utterance(1), now(1))  # a replay that begins again
+    assert forgotten
+
+
 def test_words_without_an_id_go_to_the_utterance_they_overlap_with():
     fuser = EmotionFuser(experts(), OPTIONS)
     feed(fuser, 1, "uw")
@@ -201,7 +224,7 @@ def test_interim_estimates_come_at_a_bounded_rate_and_use_what_is_fresh():
 def test_interim_speech_grows_and_ends():
     lengths = []
 
-    def listen(part):
+    def listen(part, person_id, *, remember=True):
         lengths.append(len(part.samples))
         return ModalityEstimate(Modality.AUDIO, feeling("joy"), quality=1.0)
 
@@ -362,7 +385,7 @@ def test_interim_estimates_of_a_new_dialogue_know_nothing_of_the_old_one():
 def test_a_monologue_keeps_its_last_fifteen_seconds():
     lengths = []
 
-    def listen(part):
+    def listen(part, person_id, *, remember=True):
         lengths.append(len(part.samples))
         return ModalityEstimate(Modality.AUDIO, feeling("joy"), quality=1.0)
 

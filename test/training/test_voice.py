@@ -14,17 +14,30 @@ pytest.importorskip("moonshine_voice")
 pytest.importorskip("onnx")
 
 # ruff: noqa: E402
-from mer_ros.audio.prosody import PROSODY_NAMES, prosody
+from mer_ros.audio.prosody import prosody
+from mer_ros.audio.voice_memory import MOST_HEARD
 from mer_ros.corpora.speech import Clips
 from mer_ros.errors import InputError, MissingDependencyError
 from mer_ros.training import moonshine, voice_copies
 from mer_ros.training.export import disagreement, write_onnx
 from mer_ros.training.moonshine import encoder_file, load_encoder
-from mer_ros.training.networks.voice import POOLED, VoiceBranch, VoiceNet
+from mer_ros.training.networks.voice import CALM, NEUTRAL, STYLES, VoiceNet, centre_of, without_calm
 from mer_ros.training.networks.voice_encoder import frames_of
 from mer_ros.training.trained import Report, Trained
-from mer_ros.training.voice import VOICE_OPTIONS, _gather, _turns, branch_logits, fit_branch, voice_graph
+from mer_ros.training.voice import voice_graph
 from mer_ros.training.voice_copies import lower_layers, make_copies
+from mer_ros.training.voice_fit import (
+    HEAD_OPTIONS,
+    VOICE_OPTIONS,
+    _gather,
+    _turns,
+    fit_branch,
+    fit_head,
+    new_branch,
+    voice_logits,
+    voices_of,
+)
+from mer_ros.training.voice_past import NOTHING_HEARD, Pasts
 from mer_ros.training.voices import vary_voice
 
 RATE = 16_000
@@ -101,32 +114,42 @@ def test_copies_are_kept_and_the_same_again(copies, tmp_path):
         make_copies(clips.rows(np.arange(3)), run, 2, progress=False)
 
 
-def test_a_branch_learns_and_its_export_agrees(copies, tmp_path):
+@pytest.fixture(scope="module")
+def voices(copies):
     _, clips, made = copies
-    options = replace(VOICE_OPTIONS, epochs=8, batch_size=6)
-    branch = fit_branch(clips, made, np.arange(12), options, run=tmp_path / "fit", progress=False)
-    again = fit_branch(clips, made, np.arange(12), options, run=tmp_path / "fit", progress=False)  # from its checkpoint
-    logits = branch_logits([branch], made[0], np.arange(12))
-    np.testing.assert_array_equal(branch_logits([again], made[0], np.arange(12)), logits)
-    assert (logits.argmax(axis=1) == clips.labels).mean() > 0.9
+    return voices_of(clips, made, np.arange(12))
 
-    weights = VoiceNet(lower_layers(), [branch]).state_dict()
-    trained = Trained("speech", {"arch": "encoder", "branches": 1}, weights, REPORT, (1.3,))
+
+def test_a_branch_and_a_head_learn_and_their_export_agrees(voices, tmp_path):
+    rows, alone = np.arange(12), torch.zeros(12, voices.numbers.shape[2])
+    options = replace(VOICE_OPTIONS, epochs=8, batch_size=6)
+    branch = fit_branch(voices, rows, options, run=tmp_path / "fit", progress=False)
+    head = fit_head(
+        voices, rows, replace(HEAD_OPTIONS, batch_size=6, average=0.9), run=tmp_path / "head", progress=False
+    )
+    logits = voice_logits(voices, branch, [head], rows, alone)
+    assert (logits.argmax(axis=1) == voices.clips.labels).mean() > 0.9
+    again = fit_branch(voices, rows, options, run=tmp_path / "fit", progress=False)  # from its checkpoint
+    np.testing.assert_array_equal(voice_logits(voices, again, [head], rows, alone), logits)
+
+    weights = VoiceNet(lower_layers(), voices.pooled, [branch], [head]).state_dict()
+    trained = Trained("speech", {"arch": "encoder", "branches": 1, "heads": 1}, weights, REPORT, (1.3, 0.9))
     trained.save(tmp_path / "run")
     graph = voice_graph(trained)
-    assert list(graph.inputs) == ["samples", "prosody"]
+    assert list(graph.inputs) == ["samples", "prosody", "past", "heard"]
     plain, small = tmp_path / "plain.onnx", tmp_path / "small.onnx"
     write_onnx(replace(graph, finish=None), plain)
     assert disagreement(graph, plain) < 1e-4
     write_onnx(graph, small)
     assert disagreement(graph, small) < graph.tolerance
-    assert small.stat().st_size < 13e6 < plain.stat().st_size
+    assert small.stat().st_size < 0.45 * plain.stat().st_size
 
     session = onnxruntime.InferenceSession(str(plain), providers=["CPUExecutionProvider"])
     sound = buzz(110, 1.0, 3).astype(np.float32)
 
-    def told(samples):
+    def told(samples, past=0.0, heard=0.0):
         feed = {"samples": samples[None].astype(np.float32), "prosody": prosody(samples)[None]}
+        feed |= {"past": np.full((1, alone.shape[1]), past, np.float32), "heard": np.full((1, 1), heard, np.float32)}
         return session.run(None, feed)[0][0]
 
     for gain in (1e-2, 1e2):
@@ -134,17 +157,70 @@ def test_a_branch_learns_and_its_export_agrees(copies, tmp_path):
     for count in (1, 500, 20 * RATE):
         assert np.isfinite(told(np.resize(sound, count))).all()
     assert np.isfinite(told(np.zeros(RATE))).all()
+    np.testing.assert_array_equal(told(sound, past=1.0), told(sound))  # a mean of nothing counts for nothing
+    assert np.abs(told(sound, past=1.0, heard=9.0) - told(sound)).max() > 1e-3
 
 
-def test_a_batch_is_answered_as_its_clips_alone(copies):
-    _, _, made = copies
+def test_a_batch_is_answered_as_its_clips_alone(voices):
     torch.manual_seed(1)
-    branch = VoiceBranch(torch.zeros(POOLED + len(PROSODY_NAMES)), torch.ones(POOLED + len(PROSODY_NAMES))).eval()
+    branch = new_branch(voices.pooled).eval()
     rows = np.array([0, 5, 11])
-    frames, numbers, lengths = _gather(made, rows, np.zeros(3, np.int64))
+    frames, numbers, lengths = _gather(voices.copies, rows, np.zeros(3, np.int64))
+    centre = torch.randn(3, voices.numbers.shape[2])
+
+    def asked(frames, numbers, centre, lengths=None):
+        with torch.no_grad():
+            return branch(frames, numbers, _turns(frames), centre, lengths).numpy()
+
+    together = asked(frames, numbers, centre, lengths)
+    for i in range(3):
+        one = asked(frames[i : i + 1, : lengths[i]], numbers[i : i + 1], centre[i : i + 1])
+        np.testing.assert_allclose(together[i], one[0], atol=1e-3)
+
+
+def test_numbers_of_a_clip_are_those_that_its_branch_begins_with(voices):
+    branch = new_branch(voices.pooled).eval()
+    frames, numbers, _ = _gather(voices.copies, np.array([4]), np.ones(1, np.int64))
     with torch.no_grad():
-        together = branch(frames, numbers, _turns(frames), lengths).numpy()
-    np.testing.assert_allclose(together, branch_logits([branch], made[0], rows), atol=1e-3)
+        found = branch.states(frames, numbers, _turns(frames))[0][0]
+    np.testing.assert_allclose(voices.numbers[1, 4], found, atol=1e-3)
+    np.testing.assert_allclose(voices.numbers[0].mean(axis=0), 0.0, atol=1e-2)
+
+
+def test_calm_counts_as_neutral():
+    logits = torch.randn(5, STYLES)
+    wanted = logits.softmax(dim=1)
+    wanted[:, NEUTRAL] += wanted[:, CALM]
+    torch.testing.assert_close(without_calm(logits).softmax(dim=1), wanted[:, :CALM])
+
+
+def test_the_more_was_heard_the_more_a_person_counts():
+    past = torch.ones(3, 2)
+    centre = centre_of(past, torch.tensor([[0.0], [4.0], [1e9]]))
+    torch.testing.assert_close(centre[:, 0], torch.tensor([0.0, 0.5, 1.0]))
+
+
+def test_what_was_heard_before_is_of_the_same_speaker_and_of_other_clips():
+    clips = Clips(tuple(map(Path, "abcdef")), np.array([0, 1, 2, 3, 4, 5]), ("x-1",) * 3 + ("x-2",) * 2 + ("x-3",))
+    numbers = np.eye(6, dtype=np.float32)[None]
+    pasts, generator = Pasts(clips, numbers), np.random.default_rng(1)
+    empty = 0
+    for _ in range(200):
+        mean, heard = pasts.draw(np.arange(6), generator)
+        assert not mean[5].any()  # the only clip of its speaker
+        assert not heard[5].any()
+        assert heard.max() <= MOST_HEARD
+        np.testing.assert_allclose(mean[:5].sum(axis=1), heard[:5, 0] > 0, atol=1e-6)
+        assert not np.diag(mean).any()
+        assert not mean[:3, 3:].any()
+        assert not mean[3:5, :3].any()
+        empty += np.count_nonzero(heard[:5] == 0)
+    assert 0.8 * NOTHING_HEARD < empty / 1000 < 1.5 * NOTHING_HEARD
+
+    mean, heard = pasts.in_turn()
+    assert sorted(heard[:3, 0]) == [0, 1, 2]
+    assert sorted(heard[3:5, 0]) == [0, 1]
+    np.testing.assert_allclose(mean.sum(axis=1), heard[:, 0] > 0, atol=1e-6)
 
 
 def test_varied_voices_are_finite_and_repeatable():
