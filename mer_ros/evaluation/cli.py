@@ -195,7 +195,9 @@ def _print(result: Evaluation) -> None:
     console.print(f"{'ECE':<12} {scores.ece:.4f}")
     if result.alone is not None:
         told = result.alone.scores
-        console.print("So far: each speaker's clips in random order, and how the speaker sounded in those before known.")
+        console.print(
+            "So far: each speaker's clips in random order, and how the speaker sounded in those before known."
+        )
         console.print(f"Each clip alone: UAR {told.uar:.4f}, accuracy {told.accuracy:.4f}, ECE {told.ece:.4f}")
     if result.sentiment is not None:
         told = result.sentiment
