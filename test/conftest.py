@@ -6,8 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# How long an example takes says more about the machine than about the code.
+settings.register_profile("mer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("mer")
 
 
 @pytest.fixture(scope="session")
