@@ -70,10 +70,10 @@ def write_once(path: Path) -> None:
 
 def repeat(once: Path, path: Path, times: int) -> None:
     """The same packets again and again, with later times."""
-    with av.open(str(path), "w") as out:
-        with av.open(str(once)) as first:
-            streams = {s.index: out.add_stream_from_template(s) for s in first.streams}
-            length = Fraction(first.duration, av.time_base)
+    with av.open(str(once)) as first, av.open(str(path), "w") as out:
+        streams = {s.index: out.add_stream_from_template(s) for s in first.streams}
+        spans = [(p.dts * p.time_base, (p.dts + p.duration) * p.time_base) for p in first.demux() if p.dts is not None]
+        length = max(end for _, end in spans) - min(begin for begin, _ in spans)
         for turn in range(times):
             with av.open(str(once)) as source:
                 for packet in source.demux():
