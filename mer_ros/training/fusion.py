@@ -1,7 +1,7 @@
 """Puts the face stream into CAER-Net: with scenes that tell something, or with scenes that must not matter.
 
 FER2013's faces have no scene. Both streams are therefore fused over random scenes: the fusion learns to answer as the
-face stream's own head does, and to answer the same whatever the scene. So adaptive fusion gives the context no say
+face stream does by itself, and to answer the same whatever the scene. So adaptive fusion gives the context no say
 until it is trained on real scenes.
 """
 
@@ -19,19 +19,34 @@ from torch import nn
 from torch.nn import functional
 
 from mer_ros.corpora.faces import Faces, load_fer2013
+from mer_ros.emotion import EMOTIONS
 from mer_ros.evaluation.scores import score
 from mer_ros.training.augment import augment_faces
 from mer_ros.training.calibration import fit_temperature, softmax
 from mer_ros.training.export import Graph, Head
-from mer_ros.training.faces import FACE_OPTIONS, grey_batch, load_split, rare_repeated, train_face_stream
+from mer_ros.training.faces import (
+    LARGE_PASSES,
+    SMALL_PASSES,
+    grey_batch,
+    large_classifier,
+    load_split,
+    rare_repeated,
+    small_classifier,
+    train_classifier,
+)
 from mer_ros.training.generated import textures
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of
-from mer_ros.training.networks.face import SEEN, CaerNet, FaceStream, middle
+from mer_ros.training.networks.face import EXAMPLES, SEEN, CaerNet, FaceStream, both_ways, middle
+from mer_ros.training.quantise import quantise_layers
 from mer_ros.training.trained import Report, Trained
 
 FUSION_OPTIONS = FitOptions(epochs=12, batch_size=256, learning_rate=2e-3, weight_decay=5e-2, average=0.98)
-FUSION_FACES = 6000  # of train: as many as it takes to copy the head
+FUSION_FACES = 2000  # of train: there is nothing to be learnt of them but to leave their answers alone
 SCENES, SCENES_A_BATCH = 1500, 24
+# How the names of the nodes begin which are made 8-bit.
+LAYERS = ("/network/face/small/blocks/", "/network/face/large/layers/")
+EXAMPLES_AT_ONCE, TOLD = 16, 16
+TOLERANCE = 0.12  # largest difference in probability that the 8-bit numbers make
 SAMENESS = 4.0  # weight of the divergence between the answers with two scenes
 
 
@@ -53,26 +68,24 @@ def stream_features(stream: FaceStream, faces: torch.Tensor, augment: bool = Fal
     """[N, F] of grey faces [N, 1, 48, 48]."""
     stream.eval()
     parts = (augment_faces(part, 0.5, SEEN) if augment else middle(part) for part in faces.split(256))
-    return torch.cat([stream.both(part) for part in parts])
+    return torch.cat([both_ways(stream, part) for part in parts])
 
 
 def fit_fusion(
     network: CaerNet,
     faces: Faces,
-    head: nn.Module,
     options: FitOptions = FUSION_OPTIONS,
     *,
     scenes: int = SCENES,
     run: Path | None = None,
     progress: bool = True,
 ) -> None:
-    """Train the context stream and the fusion in place, over random scenes, to answer by the face alone: as `head`,
-    the classifier that the face stream was trained with, does (distillation, Hinton et al., arXiv 1503.02531)."""
+    """Train the context stream and the fusion in place, over random scenes, to answer as the face stream does by
+    itself (distillation, Hinton et al., arXiv 1503.02531)."""
     torch.manual_seed(options.seed)
     images = grey_batch(faces)[0]
     features = torch.cat([stream_features(network.face, images, augment) for augment in (False, True)])
-    with torch.no_grad():
-        targets = head.eval()(features).softmax(1)
+    targets = features[:, -len(EMOTIONS) :].softmax(1)
     pool = torch.from_numpy(textures(scenes, np.random.default_rng(options.seed)))
 
     def batches(generator: np.random.Generator) -> Iterable[Batch]:
@@ -124,7 +137,7 @@ def train_face(
     data: Path,
     run: Path,
     *,
-    epochs: int = FACE_OPTIONS.epochs,
+    epochs: int | None = None,
     seed: int = 1,
     command: str = "",
     progress: bool = True,
@@ -132,14 +145,17 @@ def train_face(
     """Both streams from FER2013 train; reported on its validation part (the original PublicTest)."""
     train, held_out, validation = load_split(data)
     train = rare_repeated(train)
-    options = replace(FACE_OPTIONS, epochs=epochs, seed=seed)
-    classifier = train_face_stream(train, held_out, options, run, progress)
+    small, large = small_classifier(seed), large_classifier(seed, train)
+    shared: dict[str, Any] = {"epochs": epochs, "seed": seed, "progress": progress}
+    train_classifier(small, SMALL_PASSES, train, held_out, run=run / "small", **shared)
+    train_classifier(large, LARGE_PASSES, train, held_out, run=run / "large", partner=small, **shared)
     torch.manual_seed(seed)
     network = CaerNet()
-    network.face.load_state_dict(classifier.stream.state_dict())
+    network.face.take(small, large)
+    network.examples.copy_(torch.from_numpy(train.images[:: len(train) // EXAMPLES][:EXAMPLES]))
     some = train.rows(np.random.default_rng(seed).permutation(len(train))[:FUSION_FACES])
     fusion_options = replace(FUSION_OPTIONS, seed=seed)
-    fit_fusion(network, some, classifier.head, fusion_options, run=run / "fusion", progress=progress)
+    fit_fusion(network, some, fusion_options, run=run / "fusion", progress=progress)
     generator = np.random.default_rng(seed + 1000)
     temperature = fit_temperature(logits_of(network, held_out, textures(64, generator)), held_out.labels)
     scenes = textures(40, generator)
@@ -167,13 +183,16 @@ def train_face(
                 f"FER2013 train ({len(load_fer2013(data, 'train')):,} images, less those that its validation part "
                 f"repeats, and {len(held_out):,} held out for choices and the temperature)",
                 "generated scenes",
+                "dlib_face_recognition_resnet_model_v1 (pre-trained weights, by Davis King)",
             ),
-            terms="FER2013: challenge data, research only.",
+            terms="FER2013: challenge data, research only. dlib's weights: CC0.",
             command=command,
             about="Emotion of a face and its surroundings: CAER-Net's two streams, attention over the context, and "
-            "adaptive fusion (arXiv 1908.05913). The face stream has nine layers and sees 40x40 grey pixels, made "
-            "inside from the 96x96 crop, and their mirror image; it was trained against small, blurred, dark, glaring, "
-            "noisy, tilted and partly hidden faces. "
+            "adaptive fusion (arXiv 1908.05913). Two networks see the face, and their answers are averaged: nine "
+            "layers which learnt from nothing, and the 28 that dlib tells people apart with, which started "
+            "from dlib's weights and went on learning from the first as well. Both see 40x40 grey pixels, made inside "
+            "from the 96x96 crop, and their mirror image; they were trained against small, blurred, dark, glaring, "
+            "noisy, tilted and partly hidden faces, and are 8-bit in the file. "
             "FER2013 has no scenes, so the context was random while training and the fusion was held to give the "
             "same answer whatever the scene: this model answers by the face alone.",
             limits=(
@@ -193,17 +212,22 @@ def train_face(
 
 
 def face_graph(trained: Trained) -> Graph:
-    """The graph to export."""
+    """The graph to export: the face stream's layers are made 8-bit, which makes them three times as fast."""
     network = CaerNet()
     network.load_state_dict(trained.weights)
+    faces = network.examples.repeat_interleave(2, 1).repeat_interleave(2, 2).unsqueeze(3).repeat(1, 1, 1, 3)
     generator = torch.Generator().manual_seed(1)
-    face = torch.randint(0, 256, (3, 12, 12, 3), generator=generator, dtype=torch.uint8)
-    context = torch.randint(0, 256, (3, 14, 15, 3), generator=generator, dtype=torch.uint8)
+    scenes = torch.randint(0, 256, (len(faces), 14, 15, 3), generator=generator, dtype=torch.uint8)
+    scenes = scenes.repeat_interleave(8, 1).repeat_interleave(10, 2)
+
+    def finish(path: Path) -> None:
+        parts = zip(faces.split(EXAMPLES_AT_ONCE), scenes.split(EXAMPLES_AT_ONCE), strict=True)
+        quantise_layers(path, ({"face": f.numpy(), "context": c.numpy()} for f, c in parts), LAYERS)
+
     return Graph(
         Head(network.eval(), trained.temperatures),
-        {
-            "face": face.repeat_interleave(8, 1).repeat_interleave(8, 2),
-            "context": context.repeat_interleave(8, 1).repeat_interleave(10, 2),
-        },
+        {"face": faces[:TOLD], "context": scenes[:TOLD]},
         ("probabilities",),
+        finish=finish,
+        tolerance=TOLERANCE,
     )

@@ -9,6 +9,7 @@ from mer_ros.corpora.faces import Faces  # noqa: E402
 from mer_ros.training.augment import augment_faces, mixed  # noqa: E402
 from mer_ros.training.faces import rare_repeated, taught  # noqa: E402
 from mer_ros.training.networks.face import FaceClassifier, middle  # noqa: E402
+from mer_ros.training.networks.streams import SmallStream  # noqa: E402
 
 
 @pytest.mark.parametrize("side", [40, 44, 48])
@@ -70,8 +71,8 @@ def test_the_rarest_class_alone_is_repeated() -> None:
 
 def test_what_is_taught_does_not_depend_on_the_side_that_is_seen() -> None:
     torch.manual_seed(1)
-    network = FaceClassifier(width=4)
+    network = FaceClassifier(SmallStream(4))
     pictures = torch.rand(5, 1, 48, 48)
-    assert torch.allclose(taught(network, pictures), taught(network, pictures.flip(3)), atol=1e-6)
+    assert torch.allclose(taught([network], pictures, 44), taught([network], pictures.flip(3), 44), atol=1e-6)
     assert middle(pictures, 44).shape == (5, 1, 44, 44)
     assert torch.equal(middle(pictures, 44), pictures[:, :, 2:46, 2:46])

@@ -17,13 +17,21 @@ from mer_ros.evaluation.scores import score  # noqa: E402
 from mer_ros.training import context, dialogue, early_fusion, fusion, speech  # noqa: E402
 from mer_ros.training import text as text_training  # noqa: E402
 from mer_ros.training.augment import augment_faces  # noqa: E402
-from mer_ros.training.faces import face_logits, train_face_stream  # noqa: E402
+from mer_ros.training.faces import (  # noqa: E402
+    LARGE_PASSES,
+    SMALL_PASSES,
+    face_logits,
+    large_classifier,
+    small_classifier,
+    train_classifier,
+)
 from mer_ros.training.generated import aligned_samples, telling_contexts, textures  # noqa: E402
 from mer_ros.training.glove import Vocabulary  # noqa: E402
 from mer_ros.training.loop import FitOptions  # noqa: E402
 from mer_ros.training.networks.dialogue import DialogueNet  # noqa: E402
 from mer_ros.training.networks.early_fusion import EarlyFusionNet  # noqa: E402
 from mer_ros.training.networks.face import CaerNet  # noqa: E402
+from mer_ros.training.networks.recognition import LEAST  # noqa: E402
 from mer_ros.training.networks.speech import SpeechNet  # noqa: E402
 from mer_ros.training.networks.text import TextNet  # noqa: E402
 
@@ -132,13 +140,29 @@ def drawn_faces(n, generator):
     return Faces(images, labels)
 
 
-def test_face_stream_learns_in_spite_of_the_changes():
-    faces = drawn_faces(192, np.random.default_rng(1))
-    options = FitOptions(epochs=3, batch_size=16, learning_rate=3e-3, average=0.9)
-    held_out = drawn_faces(32, np.random.default_rng(2))
-    network = train_face_stream(faces, held_out, options, progress=False, width=8)
+QUICK = tuple(
+    replace(one, options=FitOptions(epochs=3, batch_size=16, learning_rate=3e-3, average=0.9), until=None)
+    for one in SMALL_PASSES
+)
+
+
+def trained_on(faces, network, passes=QUICK):
+    train_classifier(network, passes, faces, faces.rows(np.arange(8)), progress=False)
+    return network
+
+
+def test_the_small_face_network_learns_in_spite_of_the_changes():
+    network = trained_on(drawn_faces(192, np.random.default_rng(1)), small_classifier(1, 8))
     unseen = drawn_faces(64, np.random.default_rng(3))
     assert accuracy(unseen.labels, face_logits(network, unseen).argmax(1).numpy()) > 0.9
+
+
+def test_the_large_face_network_learns_from_few_faces_and_from_its_partner():
+    faces, unseen = drawn_faces(64, np.random.default_rng(1)), drawn_faces(48, np.random.default_rng(3))
+    network = large_classifier(1, faces, LEAST)
+    quick = replace(LARGE_PASSES[-1], options=FitOptions(epochs=3, batch_size=8, learning_rate=1e-3, average=0.5))
+    train_classifier(network, (quick,), faces, unseen, partner=small_classifier(1, 8), progress=False)
+    assert accuracy(unseen.labels, face_logits(network, unseen).argmax(1).numpy()) > 0.8
 
 
 def test_changes_keep_range_and_shape():
@@ -151,12 +175,11 @@ def test_changes_keep_range_and_shape():
 
 def test_fusion_over_random_scenes_answers_by_the_face_alone():
     faces = drawn_faces(128, np.random.default_rng(1))
-    options = FitOptions(epochs=3, batch_size=16, learning_rate=3e-3, average=0.9)
-    classifier = train_face_stream(faces, faces.rows(np.arange(8)), options, progress=False, width=8)
-    network = CaerNet(width=8)
-    network.face.load_state_dict(classifier.stream.state_dict())
+    small, large = trained_on(faces, small_classifier(1, 8)), large_classifier(1, faces, LEAST)
+    network = CaerNet(width=8, side=LEAST)
+    network.face.take(small, large)
     fusion_options = FitOptions(epochs=10, batch_size=32, learning_rate=3e-3, average=0.9)
-    fusion.fit_fusion(network, faces, classifier.head, fusion_options, scenes=40, progress=False)
+    fusion.fit_fusion(network, faces, fusion_options, scenes=40, progress=False)
     unseen, scenes = drawn_faces(48, np.random.default_rng(3)), textures(12, np.random.default_rng(4))
     assert accuracy(unseen.labels, fusion.logits_of(network, unseen, scenes).argmax(1)) > 0.9
     effect = fusion.scene_effect(network, unseen, scenes, temperature=1.0)
@@ -164,9 +187,10 @@ def test_fusion_over_random_scenes_answers_by_the_face_alone():
     assert effect["scene_labels_changed"] < 0.05
 
 
-def test_both_streams_learn_from_the_context_and_look_where_it_tells():
-    network = CaerNet(width=4)
-    options = replace(context.CONTEXT_OPTIONS, epochs=8, batch_size=16, average=0.9)
+def test_the_context_stream_learns_where_to_look_before_faces_that_tell_nothing():
+    network = CaerNet(width=4, side=LEAST)
+    network.face.requires_grad_(False)  # faces of noise teach it nothing, and its layers cost most
+    options = replace(context.CONTEXT_OPTIONS, epochs=8, batch_size=16, learning_rate=8e-3, average=0.9)
     context.fit_context(network, context.generated_scenes(256, seed=1), options, progress=False)
     unseen = context.generated_scenes(64, seed=2)
     assert accuracy(unseen.labels, context.context_logits(network, unseen).argmax(1)) > 0.9

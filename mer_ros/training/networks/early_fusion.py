@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mer_ros.training.networks.face import conv
+from mer_ros.training.networks.streams import conv
 from mer_ros.training.networks.text import CnnEncoder, WordVectors
 
 
