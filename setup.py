@@ -16,7 +16,7 @@ NODES = (
     "file_player",
     "lifecycle_manager",
 )
-SHIPPED = ("launch", "config", "models", "models/pictures", "mer_msgs/msg")
+SHIPPED = ("launch", "config", "examples", "models", "models/pictures", "mer_msgs/msg")
 
 
 def requirements(group: str) -> list[str]:

@@ -23,3 +23,7 @@ class OutputError(MerError):
 
 class MissingDependencyError(MerError, ImportError):
     """An optional package or system library that this machine lacks."""
+
+
+class UsageError(MerError, RuntimeError):
+    """A call at a time or in a thread in which it cannot work."""
