@@ -44,6 +44,7 @@ class GraphSettings:
         None, "the camera driver publishes sensor_msgs/CompressedImage; empty: as the parameters say"
     )
     audio_topic: str = _setting("audio", "topic of the audio driver")
+    robot_speaking_topic: str = _setting("robot_speaking", "topic that tells while the robot speaks (std_msgs/Bool)")
     words_topic: str = _setting(
         "words", "topic of an outside recogniser (std_msgs/String), with the recogniser 'outside'"
     )
@@ -147,7 +148,7 @@ def describe(settings: GraphSettings) -> Graph:
             ("image_raw", settings.image_topic),
             ("image_raw/compressed", f"{settings.image_topic}/compressed"),
         ),
-        "microphone": (("audio", settings.audio_topic),),
+        "microphone": (("audio", settings.audio_topic), ("robot_speaking", settings.robot_speaking_topic)),
     }
     chosen = [name for name in LIFECYCLE if getattr(settings, name)]
     nodes = [

@@ -12,6 +12,7 @@ from pathlib import Path
 import cv2
 
 from mer_ros import resources
+from mer_ros.audio.gate import Gate, GateOptions
 from mer_ros.audio.listener import ListenerOptions, SpeechListener
 from mer_ros.audio.segmenter_options import SegmenterOptions
 from mer_ros.audio.stream import StreamOptions
@@ -48,6 +49,11 @@ def listener_options(p: Values) -> ListenerOptions:
 def listener(p: Values, vad: VoiceActivity | None = None) -> SpeechListener:
     """What the microphone node runs. Raises MerError for what cannot be had, as all of these do."""
     return SpeechListener(listener_options(p), vad)
+
+
+def gate(p: Values) -> Gate:
+    """What keeps the robot's own voice from the microphone node's listener."""
+    return Gate(GateOptions(**p.group("gate")))
 
 
 def detector(p: Values) -> FaceDetector:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mer_ros.audio.gate import GateOptions
 from mer_ros.audio.listener import ListenerOptions
 from mer_ros.audio.segmenter_options import SegmenterOptions
 from mer_ros.audio.stream import StreamOptions
@@ -29,6 +30,7 @@ _OBSERVER = {
     "jump_ms": ("stamps further apart than this are taken for a jump of the clock", 100, 600000),
     "margin": ("side of the face crop over the size of the face's box", 0.5, 3.0),
     "upright_deg": ("heads tilted by more than this are turned upright", 0.0, 180.0),
+    "out_of_view": ("an utterance gets no face when its speaker is unseen with this probability; 1: never", 0.0, 1.0),
 }
 _TRACKER = {
     "detect_period_ms": ("the detector runs on frames at least this far apart", 0, 60000),
@@ -59,6 +61,11 @@ _SEGMENTER = {
     "longest_ms": ("it is cut here at the latest, at a quiet moment", 1000.0, 60000.0),
     "cut_search_ms": ("how far back such a quiet moment is looked for", 200.0, 30000.0),
     "update_ms": ("how often a growing utterance is published", 20.0, 10000.0),
+}
+_GATE = {
+    "enabled": ("sound is no utterance while the robot itself speaks, which the topic robot_speaking tells",),
+    "hold_off_ms": ("nor for so long after it has spoken", 0.0, 10000.0),
+    "longest_s": ("it is taken to have ended when robot_speaking tells nothing for so long", 0.1, 86400.0),
 }
 _PRIOR = f"how frequent each emotion is where the robot is used: {', '.join(EMOTIONS)}"
 _TRUST = "factors on the trust in face, audio and text that was fitted; 0 silences one"
@@ -100,6 +107,7 @@ MICROPHONE: tuple[Parameter, ...] = (
     Parameter("silero_file", "", "Silero's ONNX file; empty: the one in the silero_vad package"),
     *table_of("stream", StreamOptions(), _STREAM),
     *table_of("segmenter", SegmenterOptions(), _SEGMENTER),
+    *table_of("gate", GateOptions(), _GATE),
 )
 SPEECH_TO_TEXT: tuple[Parameter, ...] = (
     Parameter("recogniser", SpeechOptions().backend, "where the words come from", choices=RECOGNISERS),

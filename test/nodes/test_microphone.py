@@ -7,6 +7,8 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
 import rclpy
 from mer_msgs.msg import AudioChunk as AudioChunkMsg
+from std_msgs.msg import Bool
+from std_srvs.srv import SetBool
 
 from mer_ros.nodes import microphone
 from mer_ros.nodes.conversions.audio import chunk_message
@@ -64,3 +66,39 @@ def test_silence_is_measured_in_steady_time_while_the_simulation_stands_still(no
     steady[0] += 5
     assert node.now_ns() == 0
     assert "no audio for 5 s" in node.condition().message
+
+
+def test_the_robots_own_voice_and_muting_are_told(node):
+    assert node.condition().values["robot_speaking"] is False
+    node._on_robot_speaking(Bool(data=True))
+    assert node.condition().values["robot_speaking"] is True
+    hear(node, 0)
+    assert node.condition().values["gated_ms"] == 100
+    node._on_robot_speaking(Bool(data=False))
+    assert node.condition().values["robot_speaking"] is False
+    answer = node._on_mute(SetBool.Request(data=True), SetBool.Response())
+    assert (answer.success, answer.message) == (True, "muted")
+    node.trigger_deactivate()
+    node.trigger_cleanup()
+    node.trigger_configure()
+    node.trigger_activate()
+    hear(node, 1)
+    assert node.condition().values["muted"] is True  # a restart of the senses is no leave to listen
+    assert node.condition().values["gated_ms"] == 100
+    node._on_mute(SetBool.Request(data=False), SetBool.Response())
+    hear(node, 2)
+    assert node.condition().values["muted"] is False
+    assert node.condition().values["gated_ms"] == 100
+
+
+def test_a_robot_that_never_ends_to_speak_is_released(node, monkeypatch):
+    now = [10 * SECOND]
+    monkeypatch.setattr(node, "now_ns", lambda: now[0])
+    node._on_robot_speaking(Bool(data=True))
+    now[0] += 59 * SECOND
+    node._check_gate()
+    assert node.condition().values["robot_speaking"] is True
+    now[0] += 2 * SECOND
+    node._check_gate()
+    assert node.condition().values["robot_speaking"] is False
+    assert node.condition().values["robot_speaking_overdue"] == 1
