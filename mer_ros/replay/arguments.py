@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,15 +16,21 @@ if TYPE_CHECKING:
 RUNS = Path("replays")
 
 
+def path_of(text: str) -> Path:
+    """A path as it is given, `~` also where the shell leaves it (`--output=~/run`)."""
+    return Path(os.path.expanduser(text))
+
+
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add them; `options_of`, `output_of` and the values `jobs`, `scheduler` and `quiet` tell what was given."""
     add = parser.add_argument
-    add("--output", type=Path, metavar="DIR", help="folder of the results (default: replays/ and the input's name)")
-    add("--params-file", type=Path, metavar="FILE", help="parameters of the nodes, as the live graph takes them")
-    add("--models", default="", metavar="DIR", help="model folder (default: the models of this package)")
+    add("--output", type=path_of, metavar="DIR", help="folder of the results (default: replays/ and the input's name)")
+    add("--params-file", type=path_of, metavar="FILE", help="parameters of the nodes, as the live graph takes them")
+    folder = os.path.expanduser
+    add("--models", type=folder, default="", metavar="DIR", help="model folder (default: the models of this package)")
     add("--device", default="", choices=DEVICES, help="where models run (default: as the parameters say)")
     add("--recogniser", default="", choices=RECOGNISERS[:2], help="speech recogniser (default: as the parameters say)")
-    add("--recogniser-model", default="", metavar="DIR", help="model folder of the recogniser, for vosk")
+    add("--recogniser-model", type=folder, default="", metavar="DIR", help="model folder of the recogniser, for vosk")
     add("--image-topic", default="", metavar="TOPIC", help="of a bag; needed where it has several")
     add("--audio-topic", default="", metavar="TOPIC", help="of a bag; needed where it has several")
     add("--jobs", type=int, default=1, metavar="N", help="recordings at a time, each in a process (default: 1)")

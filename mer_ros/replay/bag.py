@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from mer_ros.errors import InputError, OptionError
 from mer_ros.messages.pcm import PCM_FORMATS
 from mer_ros.replay.media import MediaSource, Recording
-from mer_ros.replay.storage.bag import in_order, is_bag_file, is_bag_folder
+from mer_ros.replay.storage.bag import METADATA, in_order, is_bag_file, is_bag_folder
 
 _SOUNDS = {"aac", "aif", "aiff", "au", "flac", "m4a", "mp2", "mp3", "oga", "ogg", "opus", "wav", "wma"}
 _VIDEOS = {"3gp", "avi", "flv", "m2ts", "m4v", "mkv", "mov", "mp4", "mpeg", "mpg", "mts", "ogv", "ts", "webm", "wmv"}
@@ -41,7 +42,7 @@ class RecordingOptions:
 
 def open_recording(path: str | Path, options: RecordingOptions | None = None) -> Recording:
     """Open a bag (folder or file), a video or a sound file. Raises InputError when it cannot be played."""
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     chosen = options or RecordingOptions()
     if path.suffix.lower() == ".bag" and path.is_file():
         raise InputError(f"{path} is a bag of ROS 1: convert it with `rosbags-convert --src {path} --dst FOLDER`")
@@ -60,16 +61,18 @@ def find_recordings(path: str | Path) -> list[Path]:
     A folder with metadata, or with nothing but the numbered files of one bag, is one recording; in any other, each
     bag, video and sound file is one, and each folder that is a bag. Raises InputError when there is none.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     if not path.exists():
         raise InputError(f"there is no file or folder {path}: give a bag, a video or sound file, or a folder of them")
-    if not path.is_dir() or is_bag_folder(path):
+    if not path.is_dir() or (path / METADATA).is_file():
         return [path]
     try:
         inside = in_order([item for item in path.iterdir() if not item.name.startswith(".")])
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
     found = [item for item in inside if is_bag_folder(item) or (item.is_file() and _is_recording(item))]
+    if is_bag_folder(path) and all(item.is_file() and is_bag_file(item) for item in found):
+        return [path]
     if not found:
         raise InputError(f"{path} holds no bag, video or sound file: give a folder of them, or one of them")
     return found

@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mer_ros.replay.arguments import add_options, options_of, output_of
+from mer_ros.replay.arguments import add_options, options_of, output_of, path_of
 
 NOT_ALL = 2
 _EPILOG = """examples:
@@ -36,7 +36,8 @@ def add_replay_parser(subparsers: Any) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog=_EPILOG,
     )
-    parser.add_argument("input", metavar="INPUT", help="rosbag, video or sound file, a folder of these, or 'sample'")
+    what = "rosbag, video or sound file, a folder of these, or 'sample'"
+    parser.add_argument("input", type=path_of, metavar="INPUT", help=what)
     add_options(parser)
     parser.add_argument("--json", action="store_true", help="print the summary as one JSON object on the last line")
     parser.set_defaults(handler=_replay)
@@ -48,7 +49,7 @@ def _replay(given: argparse.Namespace) -> int:
     from mer_ros.replay.task import tasks_of
 
     options = options_of(given)
-    path = Path(given.input).expanduser()
+    path: Path = given.input
     output = output_of(given, path)
     tasks = tasks_of(path, output)
     begun_s = time.perf_counter()

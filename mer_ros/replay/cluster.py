@@ -36,12 +36,14 @@ def replay_on_cluster(tasks: Sequence[Task], options: ReplayOptions, show: Show,
     """
     try:
         from distributed import Client, as_completed
+        from distributed.comm import get_address_host_port
     except ImportError as error:
         raise MissingDependencyError(
             "--scheduler needs the package distributed: run `pip install mer_ros[cluster]`"
         ) from error
     logging.getLogger("distributed").setLevel(logging.ERROR)  # a lost worker is no news: its task is done again
     try:
+        get_address_host_port(scheduler)  # a client that is refused its address is a minute in going
         client = Client(scheduler, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise InputError(f"no Dask scheduler answers at {scheduler} ({error}): give its address, host:port") from error

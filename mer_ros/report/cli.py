@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mer_ros.errors import InputError
+from mer_ros.replay.arguments import path_of
 from mer_ros.replay.records import EMOTIONS_FILE
 
 
@@ -17,7 +18,7 @@ def add_report_parser(subparsers: Any) -> None:
         help="a page of a run: dialogue, scores, latencies",
         description="Writes report.html into a run's folder anew, for instance after its labels were evaluated.",
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="folder that `mer replay` has written")
+    parser.add_argument("folder", type=path_of, metavar="DIR", help="folder that `mer replay` has written")
     parser.add_argument("--thumbnails", action="store_true", help="with the faces that `mer replay --thumbnails` kept")
     parser.set_defaults(handler=_report)
 
@@ -29,10 +30,10 @@ def add_compare_parser(subparsers: Any) -> None:
         help="a page of two runs side by side",
         description="Compares two runs: scores, emotions that changed, timelines, latencies, settings and models.",
     )
-    parser.add_argument("first", type=Path, metavar="A", help="folder that `mer replay` has written")
-    parser.add_argument("second", type=Path, metavar="B", help="another one")
+    parser.add_argument("first", type=path_of, metavar="A", help="folder that `mer replay` has written")
+    parser.add_argument("second", type=path_of, metavar="B", help="another one")
     parser.add_argument(
-        "--output", type=Path, default=Path("compare.html"), metavar="FILE", help="the page (default: %(default)s)"
+        "--output", type=path_of, default=Path("compare.html"), metavar="FILE", help="the page (default: %(default)s)"
     )
     parser.set_defaults(handler=_compare)
 

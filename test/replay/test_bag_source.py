@@ -333,7 +333,7 @@ def test_a_folder_of_recordings_is_found_in_the_order_of_names(tmp_path):
     (tmp_path / "pictures").mkdir()
     assert [path.name for path in find_recordings(tmp_path)] == ["Z.wav", "a", "b_9", "b_9.5.mp4", "b_10"]
     assert find_recordings(tmp_path / "a") == [tmp_path / "a"]
-    for nothing in (tmp_path / "pictures", tmp_path / "nowhere"):
+    for nothing in (tmp_path / "pictures", tmp_path / "nowhere", "~nobody-of-this-name/talk.mp4"):
         with pytest.raises(InputError, match=str(nothing)):
             find_recordings(nothing)
     with pytest.raises(InputError, match="folder but no bag"):
@@ -350,3 +350,19 @@ def test_a_bag_of_ros_1_is_sent_to_its_converter(tmp_path):
 def test_odd_options_are_refused(options):
     with pytest.raises(OptionError, match=next(iter(options))):
         RecordingOptions(**options)
+
+
+@pytest.mark.parametrize("other", ["talk.mp4", "walk/"])
+def test_a_bag_file_beside_other_recordings_does_not_hide_them(tmp_path, other):
+    (tmp_path / "single.mcap").write_bytes(b"")
+    if other.endswith("/"):
+        write_recording(tmp_path / other, recording(0.1))
+    else:
+        (tmp_path / other).write_bytes(b"")
+    assert find_recordings(tmp_path) == [tmp_path / "single.mcap", tmp_path / other]
+
+
+def test_the_numbered_files_of_one_bag_are_one_recording(tmp_path):
+    for name in ("walk_0.mcap", "walk_1.mcap"):
+        (tmp_path / name).write_bytes(b"")
+    assert find_recordings(tmp_path) == [tmp_path]

@@ -43,6 +43,14 @@ def test_a_sound_file_goes_to_a_folder_of_its_name(capsys, tmp_path):
     assert "talk.wav: 0:06, sound alone: faces are left out" in err
 
 
+def test_a_home_that_the_shell_leaves_is_found(capsys, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    spoken_wav(tmp_path / "home/talk.wav")
+    assert mer(capsys, "~/talk.wav", "--quiet", "--output=~/here") == (0, "", "")
+    assert Path("home/here/summary.json").is_file()
+
+
 def test_quiet_says_nothing(capsys, tmp_path):
     spoken_wav(tmp_path / "talk.wav")
     assert mer(capsys, "talk.wav", "--quiet", "--output", "here") == (0, "", "")

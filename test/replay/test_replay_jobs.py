@@ -100,3 +100,11 @@ def test_a_scheduler_that_does_not_answer_is_told(tmp_path, options, monkeypatch
     monkeypatch.setattr("mer_ros.replay.cluster.CONNECT_S", 1)
     with pytest.raises(InputError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1 "):
         list(replay_on_cluster([], options, Show(Console(), quiet=True), "tcp://127.0.0.1:1"))
+
+
+@pytest.mark.filterwarnings("error")  # a client that was made in vain complains when it is collected
+@pytest.mark.parametrize("address", ["nonsense", "foo://x:1", ":::"])
+def test_an_address_that_is_none_is_told(options, address):
+    pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    with pytest.raises(InputError, match=f"no Dask scheduler answers at {address} "):
+        list(replay_on_cluster([], options, Show(Console(), quiet=True), address))

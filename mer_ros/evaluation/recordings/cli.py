@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from mer_ros.errors import OptionError
-from mer_ros.replay.arguments import add_options, options_of, output_of
+from mer_ros.replay.arguments import add_options, options_of, output_of, path_of
 
 NOT_ALL = 2
 _BAG = "recordings: rosbags, videos or sound files, with a csv of labels"
@@ -38,12 +38,14 @@ be played are counted and left out."""
 def add_recording_parsers(tasks: Any) -> None:
     """Adds `evaluate bag` and `evaluate meld`."""
     bag = _parser(tasks, "bag", _BAG, _BAG_EPILOG)
-    bag.add_argument("--bag", required=True, metavar="INPUT", help="what `mer replay` takes, or a folder that it wrote")
-    bag.add_argument("--labels", type=Path, required=True, metavar="FILE", help="csv, see below")
+    bag.add_argument(
+        "--bag", type=path_of, required=True, metavar="INPUT", help="what `mer replay` takes, or a folder that it wrote"
+    )
+    bag.add_argument("--labels", type=path_of, required=True, metavar="FILE", help="csv, see below")
     bag.set_defaults(handler=_bag)
     meld = _parser(tasks, "meld", _MELD, _MELD_EPILOG)
-    meld.add_argument("--clips", type=Path, required=True, metavar="DIR", help="folder with diaX_uttY.mp4")
-    meld.add_argument("--csv", type=Path, required=True, metavar="FILE", help="such as dev_sent_emo.csv")
+    meld.add_argument("--clips", type=path_of, required=True, metavar="DIR", help="folder with diaX_uttY.mp4")
+    meld.add_argument("--csv", type=path_of, required=True, metavar="FILE", help="such as dev_sent_emo.csv")
     meld.set_defaults(handler=_meld)
     for parser in (bag, meld):
         add_options(parser)
@@ -68,7 +70,7 @@ def _bag(args: argparse.Namespace) -> int:
     from mer_ros.replay.run_folder import is_run
     from mer_ros.replay.task import tasks_of
 
-    file, source = read_labels(args.labels), Path(args.bag).expanduser()
+    file, source = read_labels(args.labels), args.bag
     if is_run(source):
         if args.output:
             raise OptionError(f"{source} is a replay already, and the scores go there: leave --output out")
