@@ -17,6 +17,7 @@ from mer_ros.replay.run_folder import SCORES_FILE, THUMBNAILS
 
 NOBODY = "nobody in view"
 THUMBNAIL_BYTES = 65536  # a JPEG of 96 pixels has some thousand
+LONGEST_MS = 1e9  # of a stage; what is longer is damage
 SENSES = {Modality.FACE.value: "face", Modality.AUDIO.value: "voice", Modality.TEXT.value: "words"}
 
 
@@ -93,16 +94,16 @@ def read_run(folder: Path, *, thumbnails: bool = False) -> Run:
     latencies = {}
     if (folder / TIMINGS_FILE).is_file():
         for item in read_lines(folder / TIMINGS_FILE):
-            latencies[item.get("recording"), item.get("utterance")] = _latency(item.get("latency_ms"))
+            latencies[_key(item)] = _latency(item.get("latency_ms"))
     scores = _object(folder / SCORES_FILE)
     labels = _labels(scores)
     spoken = []
     for number, content in enumerate(read_lines(folder / EMOTIONS_FILE), 1):
         try:
-            key = (content["recording"], content["utterance"])
-            thumbnail = _thumbnail(folder, *key) if thumbnails else None
+            key = _key(content)
+            thumbnail = _thumbnail(folder, str(content["recording"]), int(content["utterance"])) if thumbnails else None
             spoken.append(_spoken(content, latencies.get(key, {}), labels.get(key), thumbnail))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InputError(
                 f"line {number} of {folder / EMOTIONS_FILE} is no emotion ({error}): write it anew with `mer replay`"
             ) from error
@@ -150,15 +151,20 @@ def _say(sense: str, content: Mapping[str, Any]) -> Say:
     )
 
 
-def _labels(scores: dict[str, Any] | None) -> dict[tuple[Any, Any], str]:
+def _labels(scores: dict[str, Any] | None) -> dict[tuple[str, str], str]:
     """The label of each utterance; of several, the one that covers most of it."""
-    found: dict[tuple[Any, Any], tuple[float, str]] = {}
+    found: dict[tuple[str, str], tuple[float, str]] = {}
     for match in (m for m in (scores or {}).get("matches") or () if isinstance(m, dict)):
-        key = (match.get("recording"), match.get("utterance"))
-        share = float(match.get("overlap_s") or 0.0)
+        key, told = _key(match), match.get("overlap_s")
+        share = told if isinstance(told, int | float) else 0.0
         if match.get("label") in EMOTIONS and (key not in found or share > found[key][0]):
             found[key] = (share, match["label"])
     return {key: label for key, (_, label) in found.items()}
+
+
+def _key(content: Mapping[str, Any]) -> tuple[str, str]:
+    """By which the files of a run tell of the same utterance."""
+    return str(content.get("recording")), str(content.get("utterance"))
 
 
 def _object(path: Path) -> dict[str, Any] | None:
@@ -198,11 +204,14 @@ def _recordings(summary: dict[str, Any]) -> list[str]:
 
 def _latency(content: Any) -> dict[str, float]:
     told = content.items() if isinstance(content, dict) else ()
-    return {str(k): float(v) for k, v in told if isinstance(v, int | float) and math.isfinite(v)}
+    return {str(k): float(v) for k, v in told if isinstance(v, int | float) and abs(v) < LONGEST_MS}
 
 
 def _seven(content: Mapping[str, float]) -> tuple[float, ...]:
-    return tuple(_finite(content[name]) for name in EMOTIONS)
+    found = tuple(_finite(content[name]) for name in EMOTIONS)
+    if not all(0.0 <= share <= 1.0 for share in found):
+        raise ValueError("a probability lies outside of 0 to 1")
+    return found
 
 
 def _top(probabilities: tuple[float, ...]) -> tuple[str, float]:

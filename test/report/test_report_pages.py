@@ -250,7 +250,8 @@ def test_files_that_are_not_whole_are_told_in_a_sentence(tmp_path, name, content
 
 
 @pytest.mark.parametrize(
-    "change", [{"emotion": "bliss"}, {"start_s": "1"}, {"confidence": math.inf}, {"probabilities": {}}]
+    "change",
+    [{"emotion": "bliss"}, {"start_s": "1"}, {"confidence": math.inf}, {"probabilities": {}}, {"end_s": 10**400}],
 )
 def test_lines_that_are_no_emotions_are_refused(tmp_path, change):
     make_run(tmp_path, 1)
@@ -258,6 +259,22 @@ def test_lines_that_are_no_emotions_are_refused(tmp_path, change):
     (tmp_path / "emotions.jsonl").write_text(json.dumps(record) + "\n")
     with pytest.raises(InputError, match="line 1"):
         write_report(tmp_path)
+
+
+@pytest.mark.parametrize("share", [-1e308, 10**400, 1.5])
+def test_a_probability_that_is_none_is_refused(tmp_path, share):
+    spoken = records(1)
+    spoken[0]["probabilities"]["joy"] = share
+    make_run(tmp_path, spoken=spoken)
+    with pytest.raises(InputError, match="line 1"):
+        write_report(tmp_path)
+
+
+def test_damaged_latencies_are_left_out(tmp_path):
+    make_run(tmp_path, 2)
+    with open(tmp_path / "timings.jsonl", "a") as file:
+        file.write('{"recording": [], "utterance": {}, "latency_ms": {"face": 1%s}}\n' % ("0" * 400))
+    write_report(tmp_path)
 
 
 def test_what_has_no_number_is_drawn_all_the_same(tmp_path):

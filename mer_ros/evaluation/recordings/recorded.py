@@ -44,7 +44,7 @@ def read_emotions(folder: Path) -> dict[str, list[Heard]]:
     for number, content in enumerate(read_lines(path), 1):
         try:
             found[str(content["recording"])].append(_heard(content))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InputError(
                 f"line {number} of {path} is no emotion of an utterance ({error!r}): write it anew with `mer replay`"
             ) from error
@@ -61,7 +61,7 @@ def read_work_ms(folder: Path) -> dict[str, list[float]]:
         try:
             stages = content["latency_ms"].items()
             found[str(content["recording"])].append(sum(float(ms) for name, ms in stages if name not in NOT_WORK))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
             raise InputError(f"line {number} of {path} is no latency of an utterance: write it anew") from error
     return dict(found)
 

@@ -18,6 +18,7 @@ from mer_ros.evaluation.recordings.recorded import Heard, read_emotions, read_wo
 from mer_ros.replay.records import NS, SUMMARY_FILE
 
 SCORES_FILE = "scores.json"
+LONGEST_S = 1e9  # of a recording; what a summary tells beyond is damage
 
 
 def score_bag(folder: Path, file: LabelFile) -> dict[str, Any]:
@@ -60,7 +61,9 @@ def extents_of(folder: Path, heard: Mapping[str, Sequence[Heard]]) -> dict[str, 
 def _extent(told: Mapping[str, Any], heard: Sequence[Heard]) -> Extent:
     zero_ns = told.get("zero_ns", heard[0].zero_ns if heard else None)
     length_s = told.get("duration_s")
-    return Extent(zero_ns, round(length_s * NS) if length_s else None)
+    return Extent(
+        zero_ns, round(length_s * NS) if isinstance(length_s, int | float) and 0 < length_s < LONGEST_S else None
+    )
 
 
 def _summary(folder: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ ACCEPTED = (
     "seconds from the recording's start (12.5), h:mm:ss.mmm (0:00:12.500), or the recording's own clock in seconds "
     "(from 1e8 on) or nanoseconds (from 1e17 on)"
 )
-_CLOCK_FACE = re.compile(r"(?:(\d+):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
+_CLOCK_FACE = re.compile(r"(?:(\d{1,6}):)?(\d{1,2}):(\d{1,2}(?:[.,]\d+)?)")
 
 
 @dataclass(frozen=True)
