@@ -93,7 +93,10 @@ class FaceSample:
 
 @dataclass(frozen=True)
 class VisualWindow:
-    """The faces seen of one person during an utterance, or lately when nobody speaks (`utterance_id` 0)."""
+    """The faces seen of one person during an utterance, or lately when nobody speaks (`utterance_id` 0).
+
+    speaking: probability that this person said it. out_of_view: that nobody in view did. NaN when unknown.
+    """
 
     utterance_id: int
     is_final: bool
@@ -105,6 +108,8 @@ class VisualWindow:
     frames_seen: int
     image_width: int
     image_height: int
+    speaking: float = float("nan")
+    out_of_view: float = float("nan")
 
 
 @dataclass(frozen=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mer_ros.errors import InputError, OptionError
 from mer_ros.utterance import FaceSample, Frame, SpeechState, Utterance, VisualWindow
 from mer_ros.vision.crops import MARGIN, UPRIGHT_DEG, context_crop, crop_face
 from mer_ros.vision.detector import FaceDetector, check_image
+from mer_ros.vision.speaking import Loudness, MouthMotion
 from mer_ros.vision.timeline import MS, Timeline, Verdict
 from mer_ros.vision.tracker import FacesInFrame, FaceTracker, TrackerOptions
 from mer_ros.vision.window import FaceBuffer, SampledFrame, Span, prominent
@@ -16,6 +17,7 @@ from mer_ros.vision.window import FaceBuffer, SampledFrame, Span, prominent
 MAX_ENDED = 16  # utterances that wait for their last frame
 SILENT_NS = 3_000 * MS  # an open utterance that goes on no more for so long has been lost
 MAX_REMEMBERED = 256  # utterances that have had their final window
+CLEARER = 1.2  # another face than the most prominent must speak this many times as likely to be chosen
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,7 @@ class ObserverOptions:
     deadline_ms: poll() gives an ended utterance its window when no frame has come for so long after its end.
     max_rate_hz: frames above this rate are dropped; 0 for no limit. jump_ms: stamps further apart are a jump.
     margin: side of the face crop / size of the box. upright_deg: heads tilted further are turned upright.
+    out_of_view: an utterance whose speaker is out of view with at least this probability gets no face; 1 for never.
     """
 
     window_frames: int = 16
@@ -40,6 +43,7 @@ class ObserverOptions:
     jump_ms: int = 2_000
     margin: float = MARGIN
     upright_deg: float = UPRIGHT_DEG
+    out_of_view: float = 1.0
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
 
     def __post_init__(self) -> None:
@@ -54,6 +58,7 @@ class ObserverOptions:
             "jump_ms": (100, 600_000),
             "margin": (0.5, 3.0),
             "upright_deg": (0.0, 180.0),
+            "out_of_view": (0.0, 1.0),
         }
         for name, (least, most) in limits.items():
             value = getattr(self, name)
@@ -70,6 +75,7 @@ class FaceObserver:
     an utterance comes before its frames have left the buffer.
     counts: frames, duplicate_frames, out_of_order_frames, stray_frames, rate_limited_frames, camera_gaps,
     stamp_jumps, size_changes, utterances, duplicate_utterances, utterances_not_ended, windows, windows_without_face,
+    speakers_out_of_view,
     and those of the tracker.
     """
 
@@ -82,6 +88,7 @@ class FaceObserver:
         buffer_ns = round(self.options.buffer_s * 1e9)
         period_ns = self.options.sample_period_ms * MS
         self._buffer = FaceBuffer(buffer_ns, buffer_ns // period_ns + 1)
+        self._mouths = MouthMotion(buffer_ns)
         self._open: tuple[tuple[int, int], Span] | None = None  # one speaks at a time
         self._ended: OrderedDict[tuple[int, int], Span] = OrderedDict()
         self._done: OrderedDict[tuple[int, int], None] = OrderedDict()
@@ -100,6 +107,7 @@ class FaceObserver:
         windows = self._start_anew() if verdict is Verdict.BACK else []
         if verdict is not Verdict.USE:
             self._tracker.reset()
+            self._mouths.clear()
         self._look(frame)
         return [*windows, *self._finish(frame.stamp_ns), *self._interim(frame.stamp_ns)]
 
@@ -111,7 +119,7 @@ class FaceObserver:
             raise InputError(
                 f"utterance {utterance.id} ends at {utterance.end_ns} ns, before its start, {utterance.start_ns} ns"
             )
-        # The span alone is kept, not the samples.
+        # The span alone is kept, and at the end how loud it was, not the samples.
         span = Span(utterance.id, utterance.start_ns, utterance.end_ns, True)
         if utterance.start_ns < self._spoken_ns - self.options.jump_ms * MS:
             self._done.clear()  # a recording is played again, and may give the same ids and stamps
@@ -127,7 +135,8 @@ class FaceObserver:
         self.counts["utterances"] += 1
         if self._open and self._open[0] == key:
             self._open = None
-        self._ended[key] = span
+        loudness = Loudness.of(utterance.start_ns, utterance.samples) if len(utterance.samples) else None
+        self._ended[key] = replace(span, loudness=loudness)
         windows = self._finish(self._timeline.last_ns)
         while len(self._ended) > MAX_ENDED:
             windows.append(self._final(next(iter(self._ended))))
@@ -147,6 +156,7 @@ class FaceObserver:
             self.counts["size_changes"] += 1
         self._buffer.see(frame.stamp_ns, width, height)
         faces = self._tracker.update(frame)
+        self._mouths.see(frame.stamp_ns, frame.image, faces)
         due_ns = _due(self._sampled_ns, frame.stamp_ns, self.options.sample_period_ms * MS)
         if due_ns is not None:
             self._sampled_ns = due_ns
@@ -198,10 +208,25 @@ class FaceObserver:
         self._done[key] = None
         while len(self._done) > MAX_REMEMBERED:
             self._done.popitem(last=False)
-        window = self._cut(span)
+        window = self._speaker(span, self._cut(span))
         self.counts["windows"] += 1
         self.counts["windows_without_face"] += not window.samples
         return window
+
+    def _speaker(self, span: Span, window: VisualWindow) -> VisualWindow:
+        """The window of who is speaking, given that of the most prominent face."""
+        speaking = self._mouths.weigh(span.loudness, span.end_ns) if span.loudness else None
+        if speaking is None:
+            return window
+        likeliest = max(speaking.faces, key=lambda track: (speaking.faces[track], -track))
+        if speaking.faces[likeliest] > CLEARER * speaking.faces.get(window.track_id, 0.0):
+            other = self._cut(span, likeliest)
+            window = other if other.samples else window
+        if speaking.out_of_view >= self.options.out_of_view:
+            self.counts["speakers_out_of_view"] += 1
+            return replace(window, track_id=0, samples=(), out_of_view=speaking.out_of_view)
+        probability = speaking.faces.get(window.track_id, float("nan"))
+        return replace(window, speaking=probability, out_of_view=speaking.out_of_view)
 
     def _interim(self, now: int) -> list[VisualWindow]:
         period_ns = self.options.interim_period_ms * MS

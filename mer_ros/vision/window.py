@@ -8,6 +8,7 @@ from collections import Counter, deque
 from dataclasses import dataclass
 
 from mer_ros.utterance import FaceSample, VisualWindow
+from mer_ros.vision.speaking import Loudness
 
 MAX_STAMPS = 8_192  # of frames, kept to count them: 12 s at 600 Hz
 
@@ -28,6 +29,7 @@ class Span:
     start_ns: int
     end_ns: int
     is_final: bool
+    loudness: Loudness | None = None
 
 
 class FaceBuffer:

@@ -1,0 +1,163 @@
+"""Who is speaking: drawn mouths that move with a sound, and real talkers side by side."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mer_ros.utterance import Box, Frame, SpeechState, Utterance, VisualWindow
+from mer_ros.vision.detector import make_detector
+from mer_ros.vision.observer import FaceObserver, ObserverOptions
+from mer_ros.vision.speaking import LEAST_MEASURES, Loudness, MouthMotion, agreement, face_grey, mouth_motion
+from mer_ros.vision.speaking import probabilities as weighed
+from mer_ros.vision.tracker import FaceTracker
+
+MS = 1_000_000
+START = 1_700_000_000_000 * MS
+QUIET = ObserverOptions(interim_period_ms=0)
+BOXES = [Box(100, 150, 100, 120), Box(400, 150, 100, 120)]
+
+
+def syllables(seed: int, seconds: float = 3.0) -> np.ndarray:
+    """How loud somebody speaks, 0..1, each 10 ms: syllables and pauses of random lengths."""
+    rng = np.random.default_rng(seed)
+    levels: list[float] = [0.0] * 20
+    while len(levels) < seconds * 100:
+        levels += [0.0] * int(rng.integers(8, 40)) + [float(rng.uniform(0.5, 1))] * int(rng.integers(10, 40))
+    return np.convolve(levels, np.ones(5) / 5, "same")[: int(seconds * 100)]
+
+
+def sound(levels: np.ndarray) -> np.ndarray:
+    noise = np.random.default_rng(9).normal(size=len(levels) * 160)
+    return np.asarray(20 * noise + 3_000 * noise * np.repeat(levels, 160), np.int16)
+
+
+def say(samples: np.ndarray, number: int = 1) -> Utterance:
+    return Utterance(number, SpeechState.ENDED, START, START + (len(samples) or 48_000) * 62_500, samples)
+
+
+def talking(scene, levels: list[np.ndarray]) -> list[Frame]:
+    """Faces whose mouths open and shut eight times a second while their levels are high; the heads sway."""
+    frames = []
+    for n in range(75):
+        image = scene.draw(*BOXES)
+        for box, level in zip(BOXES, levels, strict=True):
+            opening = level[n * 4] * (1 + np.sin(2 * np.pi * 4.3 * n / 25)) / 2
+            middle = (box.x + box.width // 2, box.y + round(0.79 * box.height))
+            cv2.ellipse(image, middle, (18, 2 + round(12 * opening)), 0, 0, 360, (60, 20, 20), -1)
+        shift = np.array([[1, 0, 2 * np.sin(n / 9)], [0, 1, np.sin(n / 7)]])
+        frames.append(Frame(START + n * 40 * MS, cv2.warpAffine(image, shift, (640, 480), borderMode=1)))
+    return frames
+
+
+def window_of(detector, frames: list[Frame], samples: np.ndarray, options=QUIET) -> tuple[FaceObserver, VisualWindow]:
+    observer = FaceObserver(detector, options)
+    for frame in frames:
+        observer.frame(frame)
+    (window,) = [*observer.utterance(say(samples)), *observer.flush()]
+    return observer, window
+
+
+@pytest.mark.parametrize("who", [0, 1])
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_the_mouth_that_goes_with_the_sound_is_the_speaker(scene, scripted, seed, who) -> None:
+    scripted.boxes = BOXES
+    both = [syllables(seed), syllables(seed + 10)]
+    _, window = window_of(scripted, talking(scene, both), sound(both[who]))
+    assert abs(window.samples[0].box.x - BOXES[who].x) < 20
+    assert window.speaking > 0.5
+    assert 0 < window.out_of_view < 1 - window.speaking
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_still_mouth_and_a_mouth_that_says_something_else_leave_the_speaker_out_of_view(
+    scene, scripted, seed
+) -> None:
+    scripted.boxes = BOXES
+    frames = talking(scene, [syllables(seed), np.zeros(300)])
+    heard = sound(1 - syllables(seed))  # the sound is there while the mouth is shut
+    _, window = window_of(scripted, frames, heard)
+    assert window.out_of_view > 0.5 > window.speaking
+    assert window.samples  # by default the face is kept
+    observer, window = window_of(scripted, frames, heard, replace(QUIET, out_of_view=0.5))
+    assert (window.track_id, window.samples, window.faces_in_view) == (0, (), 2)
+    assert observer.counts["speakers_out_of_view"] == 1
+
+
+def test_without_sound_or_frames_nothing_is_said(scene, scripted) -> None:
+    scripted.boxes = BOXES
+    frames = talking(scene, [syllables(1), syllables(2)])
+    for some, samples in ((frames, np.zeros(0, np.int16)), (frames[:LEAST_MEASURES], sound(syllables(1)))):
+        _, window = window_of(scripted, some, samples)
+        assert window.track_id == 1
+        assert np.isnan([window.speaking, window.out_of_view]).all()
+
+
+def test_light_and_a_moving_head_are_no_speech(scene) -> None:
+    room = scene.draw(BOXES[0]).astype(np.float32)
+    before = face_grey(room.astype(np.uint8), BOXES[0])
+    brighter = face_grey(np.clip(room * 1.1 + 5, 0, 255).astype(np.uint8), BOXES[0])
+    moved = cv2.warpAffine(room.astype(np.uint8), np.array([[1, 0, 1.0], [0, 1, 0.5]]), (640, 480), borderMode=1)
+    opened = room.astype(np.uint8).copy()
+    cv2.ellipse(opened, (150, 245), (18, 10), 0, 0, 360, (60, 20, 20), -1)
+    spoken = mouth_motion(before, face_grey(opened, BOXES[0]))
+    assert spoken > 0.1
+    assert abs(mouth_motion(before, brighter)) < spoken / 5
+    assert abs(mouth_motion(before, face_grey(moved, BOXES[0]))) < spoken / 5
+
+
+def test_probabilities_add_up_and_a_flat_sound_agrees_with_nothing() -> None:
+    speaking = weighed({3: 1.0, 5: 0.2})
+    assert sum(speaking.faces.values()) + speaking.out_of_view == pytest.approx(1.0)
+    assert speaking.faces[3] > speaking.out_of_view > speaking.faces[5]
+    assert agreement(np.random.default_rng(0).uniform(size=50), np.full(50, 3.0)) == 0.0
+    assert weighed({}).out_of_view == 1.0
+
+
+def test_what_is_kept_is_bounded(scene, scripted) -> None:
+    mouths = MouthMotion(1_000 * MS)
+    image = scene.draw(*BOXES)
+    scripted.boxes = BOXES
+    faces = FaceTracker(scripted).update(Frame(0, image))
+    for n in range(300):
+        mouths.see(START + n * 10 * MS, image, faces)
+    assert len(mouths._measures) <= 34
+    assert mouths.weigh(Loudness.of(START, sound(syllables(1))), START + 3_000 * MS) is not None
+    mouths.clear()
+    assert mouths.weigh(Loudness.of(START, sound(syllables(1))), START + 3_000 * MS) is None
+
+
+def test_real_talkers_side_by_side(clips, shared: Path) -> None:
+    """Each of four talkers beside each other, both speaking, one heard: 12 pairs, heard left and right in turn.
+
+    Of the whole clips, and of the sentence without the silence around it.
+    """
+    av = pytest.importorskip("av")
+    detector = make_detector()
+    sounds = {}
+    for name in clips:
+        with av.open(str(shared / "clips" / f"{name}.mpg")) as file:
+            resampler = av.AudioResampler(format="s16", layout="mono", rate=16_000)
+            pieces = [p.to_ndarray().ravel() for f in file.decode(audio=0) for p in resampler.resample(f)]
+        sounds[name] = np.concatenate(pieces)
+    right: dict[tuple[int, int], int] = {}
+    for number, (heard, other) in enumerate(itertools.permutations(clips, 2)):
+        left = number % 2 == 0
+        pair = (clips[heard], clips[other]) if left else (clips[other], clips[heard])
+        observer = FaceObserver(detector, QUIET)
+        for n, both in enumerate(zip(*pair, strict=True)):
+            observer.frame(Frame(START + n * 40 * MS, np.hstack(both)))
+        for begin_ms, end_ms in ((0, 2_960), (400, 2_600)):
+            samples = sounds[heard][begin_ms * 16 : end_ms * 16]
+            times = START + begin_ms * MS, START + end_ms * MS
+            said = Utterance(begin_ms + number + 1, SpeechState.ENDED, *times, samples)
+            (window,) = [*observer.utterance(said), *observer.flush()]
+            assert window.faces_in_view == 2
+            chosen_left = window.samples[0].box.x < pair[0][0].shape[1] - 20
+            right[begin_ms, end_ms] = right.get((begin_ms, end_ms), 0) + (chosen_left == left)
+    assert all(count >= 9 for count in right.values()), right  # 10 of 12 each as measured
