@@ -62,6 +62,10 @@ class Dialogue:
         turns = self.options.context_turns
         return tuple(self._turns)[-turns:] if turns else ()
 
+    def last(self, count: int) -> tuple[DialogueTurn, ...]:
+        """Return the last `count` turns that are remembered, oldest first; all of them for 0."""
+        return tuple(self._turns)[-count:]
+
     def history(self, person_id: str, length: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Return what the dialogue model reads of the past before a turn of `person_id`.
 

@@ -117,6 +117,10 @@ class EmotionFuser:
         """End the dialogue; the next utterance begins a new one."""
         return Ended(*self._dialogue.reset())
 
+    def turns(self, count: int = 0) -> tuple[str, tuple[DialogueTurn, ...]]:
+        """Return the dialogue's id, empty when there is none, and its last `count` turns; 0: all remembered ones."""
+        return self._dialogue.id, self._dialogue.last(count)
+
     def _part(self, part: VisualWindow | Transcript, now_ns: int) -> list[EmotionEstimate]:
         item = self._line.find(part, now_ns)
         if item is not None:

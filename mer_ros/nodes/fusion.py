@@ -1,7 +1,7 @@
 """Fusion node: utterances, transcripts and visual windows in; one emotion for each utterance out.
 
 Subscribes `utterance`, `transcript`, `visual_window`; publishes `emotion`, `emotion/live`.
-Service `~/reset_dialogue`. It runs the emotion models; everything else is the pipeline's.
+Services `~/reset_dialogue`, `~/get_turns`. It runs the emotion models; everything else is the pipeline's.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import sys
 from collections.abc import Mapping
 
 from mer_msgs.msg import Emotion, Transcript, Utterance, VisualWindow
-from mer_msgs.srv import ResetDialogue
+from mer_msgs.srv import GetTurns, ResetDialogue
 
 from mer_ros import stages
 from mer_ros.emotion import EmotionEstimate, Modality
@@ -18,7 +18,7 @@ from mer_ros.fusion.fuser import EmotionFuser
 from mer_ros.nodes import qos
 from mer_ros.nodes.base import PipelineNode, spin
 from mer_ros.nodes.conversions.audio import utterance_of
-from mer_ros.nodes.conversions.emotions import emotion_message
+from mer_ros.nodes.conversions.emotions import emotion_message, turn_message
 from mer_ros.nodes.conversions.vision import window_of
 from mer_ros.nodes.conversions.words import transcript_of
 from mer_ros.nodes.health import WARN, Condition
@@ -40,6 +40,7 @@ class FusionNode(PipelineNode):
         self._providers: Mapping[str, str] = {}
         self._frame_id = ""
         self.create_service(ResetDialogue, "~/reset_dialogue", self._reset_dialogue)
+        self.create_service(GetTurns, "~/get_turns", self._get_turns)
 
     def build(self) -> None:
         """Load the models."""
@@ -118,6 +119,12 @@ class FusionNode(PipelineNode):
         if self._fuser is not None:
             ended = self._fuser.reset_dialogue()
             response.dialogue_id, response.turns = ended.dialogue_id, ended.turns
+        return response
+
+    def _get_turns(self, request: GetTurns.Request, response: GetTurns.Response) -> GetTurns.Response:
+        if self._fuser is not None:
+            response.dialogue_id, turns = self._fuser.turns(request.count)
+            response.turns = [turn_message(turn) for turn in turns]
         return response
 
 

@@ -45,7 +45,7 @@ def emotion_message(estimate: EmotionEstimate, types: MessageTypes, frame_id: st
         arousal=float(estimate.arousal),
         transcript=estimate.transcript,
         modalities=[_modality(item, types) for item in estimate.modalities],
-        context=[_turn(turn, types) for turn in estimate.context],
+        context=[turn_message(turn, types) for turn in estimate.context],
         shifted=bool(estimate.shifted),
         previous_emotion=estimate.previous_emotion,
         latency=[types.StageLatency(stage=name, milliseconds=float(ms)) for name, ms in estimate.latency_ms.items()],
@@ -79,7 +79,8 @@ def _modality(item: ModalityEstimate, types: MessageTypes) -> Any:
     )
 
 
-def _turn(turn: DialogueTurn, types: MessageTypes) -> Any:
+def turn_message(turn: DialogueTurn, types: MessageTypes) -> Any:
+    """Return the message of an earlier turn."""
     return types.DialogueTurn(
         turn=turn.turn,
         start=time_message(turn.start_ns, types),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
+from typing import cast
 
 import numpy as np
 from builtin_interfaces.msg import Time
@@ -12,7 +13,7 @@ from mer_msgs.msg import ModalityEstimate as ModalityEstimateMsg
 from mer_msgs.msg import StageLatency
 from std_msgs.msg import Header
 
-from mer_ros.emotion import EmotionEstimate, Modality, ModalityEstimate
+from mer_ros.emotion import DialogueTurn, EmotionEstimate, Modality, ModalityEstimate
 from mer_ros.nodes.conversions.stamps import to_ns
 from mer_ros.replay import emotion_message as mapping
 
@@ -29,6 +30,11 @@ _TYPES = SimpleNamespace(
 def emotion_message(estimate: EmotionEstimate, frame_id: str = "") -> EmotionMsg:
     """Return the message of an estimate."""
     return mapping.emotion_message(estimate, _TYPES, frame_id)
+
+
+def turn_message(turn: DialogueTurn) -> DialogueTurnMsg:
+    """Return the message of a turn of the dialogue."""
+    return cast(DialogueTurnMsg, mapping.turn_message(turn, _TYPES))
 
 
 def estimate_of(message: EmotionMsg) -> EmotionEstimate:
