@@ -1,0 +1,100 @@
+"""Persons who leave and come back: a gallery of face encodings, in memory only."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mer_ros.errors import InputError, OptionError
+
+Encoding = NDArray[np.floating]
+
+ENCODING = 128  # numbers in dlib's encoding of a face
+NEWEST = 0.3  # weight of a new encoding in what is remembered of a person
+
+
+@dataclass(frozen=True)
+class PeopleOptions:
+    """Whom a face is taken for.
+
+    same: encodings nearer than this are one person's; 0.6 is what dlib's face recognition network was trained for.
+    other: those at least so far apart are two persons'; in between, a face stays without a person.
+    forget_s: a person unseen for so long is forgotten. max_people: who was seen longest ago gives way.
+    """
+
+    same: float = 0.55
+    other: float = 0.6
+    forget_s: float = 3_600.0
+    max_people: int = 50
+
+    def __post_init__(self) -> None:
+        limits = {"same": (0.1, 1.5), "other": (self.same, 1.5), "forget_s": (1.0, 1e6), "max_people": (1, 1_000)}
+        for name, (least, most) in limits.items():
+            value = getattr(self, name)
+            if not least <= value <= most:
+                raise OptionError(f"{name} is {value}: give a number from {least} to {most}")
+
+
+@dataclass
+class _Person:
+    encoding: Encoding
+    seen_ns: int
+
+
+class People:
+    """Gives encoded faces person ids: "person-1" and on, unique within a run and never used again.
+
+    counts: people_met, people_forgotten, faces_unsure.
+    """
+
+    def __init__(self, options: PeopleOptions | None = None) -> None:
+        self.options = options or PeopleOptions()
+        self.counts: Counter[str] = Counter()
+        self._people: dict[str, _Person] = {}
+
+    def recognise(self, encoding: Encoding, now_ns: int, others: Collection[str] = ()) -> str:
+        """The person of a face, maybe a new one; empty when it is too near to tell and too far to be sure.
+
+        encoding: [128]. others: persons in view with another face, who cannot be this one. Raises InputError.
+        """
+        if encoding.shape != (ENCODING,) or not np.isfinite(encoding).all():
+            raise InputError(f"a face's encoding has shape {encoding.shape}: give {ENCODING} finite numbers")
+        self._forget_old(now_ns)
+        distances = {
+            name: float(np.linalg.norm(person.encoding - encoding))
+            for name, person in self._people.items()
+            if name not in others
+        }
+        nearest = min(distances, key=lambda name: distances[name], default="")
+        if nearest and distances[nearest] < self.options.same:
+            person = self._people[nearest]
+            person.encoding = (1 - NEWEST) * person.encoding + NEWEST * encoding
+            person.seen_ns = now_ns
+            return nearest
+        if nearest and distances[nearest] < self.options.other:
+            self.counts["faces_unsure"] += 1
+            return ""
+        return self._meet(encoding, now_ns)
+
+    def forget(self, person_id: str) -> bool:
+        """Forget a person at once; whether there was one of this id."""
+        known = self._people.pop(person_id, None) is not None
+        self.counts["people_forgotten"] += known
+        return known
+
+    def _meet(self, encoding: Encoding, now_ns: int) -> str:
+        if len(self._people) >= self.options.max_people:
+            self.forget(min(self._people, key=lambda name: self._people[name].seen_ns))
+        self.counts["people_met"] += 1
+        name = f"person-{self.counts['people_met']}"
+        self._people[name] = _Person(np.array(encoding, np.float64), now_ns)
+        return name
+
+    def _forget_old(self, now_ns: int) -> None:
+        limit_ns = self.options.forget_s * 1e9
+        for name in [name for name, person in self._people.items() if now_ns - person.seen_ns > limit_ns]:
+            self.forget(name)
