@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from mer_ros import __version__
 from mer_ros.errors import MerError
-from mer_ros.terminal import drop_output, ensure_streams
+from mer_ros.terminal import drop_output, ensure_streams, printable
 
 # command: module and function that adds its parser, and the line of the overview
 COMMANDS: dict[str, tuple[str, str, str]] = {
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return code
     except MerError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {' '.join(printable(str(error)).split())}", file=sys.stderr)
         return 2
     except ModuleNotFoundError as error:
         package = (error.name or "").split(".")[0]

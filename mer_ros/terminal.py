@@ -10,6 +10,11 @@ from pathlib import Path
 from typing import TextIO
 
 
+def printable(text: str) -> str:
+    """Text without what would move a terminal's cursor or colour it: file names, topics and words come from others."""
+    return "".join(c if c.isprintable() else " " for c in text)
+
+
 def ensure_streams() -> None:
     """Give standard output and error a place where the caller has closed them (`>&-`): what they get is lost.
 

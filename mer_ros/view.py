@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mer_ros.emotion import EMOTIONS, UNKNOWN, EmotionEstimate, Modality
+from mer_ros.terminal import printable
 
 COLOURS = {
     "anger": "red",
@@ -120,11 +121,6 @@ def who(estimate: EmotionEstimate) -> str:
 def fits(console: Console) -> bool:
     """Whether the picture has room on this terminal; where it has not, plain lines are the better view."""
     return console.width >= WIDTH and console.height >= HEIGHT
-
-
-def printable(text: str) -> str:
-    """Text without what would move a terminal's cursor."""
-    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def ascii_only(console: Console) -> bool:

@@ -33,6 +33,8 @@ def read_numbered(path: Path, columns: Sequence[str] = ()) -> list[tuple[int, di
             found = table.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as csv ({error}); name a UTF-8 csv file") from error
+    if repeated := sorted({column for column in found if column and found.count(column) > 1}):
+        raise InputError(f"{path} has the column {repeated[0]} twice; keep the one that holds")
     if missing := [column for column in columns if column not in found]:
         raise InputError(f"{path} has no column {', '.join(missing)}; its first line must name {', '.join(columns)}")
     if not rows:

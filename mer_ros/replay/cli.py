@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mer_ros.replay.arguments import add_options, options_of, output_of, path_of
+from mer_ros.terminal import printable
 
 NOT_ALL = 2
 _EPILOG = """examples:
@@ -58,11 +59,14 @@ def _replay(given: argparse.Namespace) -> int:
         result = replay_all(tasks, output, options, show, jobs=given.jobs, scheduler=given.scheduler)
     if not given.quiet:
         _print(console, result.summary, time.perf_counter() - begun_s)
-        console.print(f"report: {output / 'report.html'}", soft_wrap=True)
+        console.print(printable(f"report: {output / 'report.html'}"), soft_wrap=True)
     if given.json:
         print(json.dumps(result.summary, ensure_ascii=False))
     for problem in result.problems:
-        print(f"error: {' '.join(problem.split())}; what was computed is in {output}", file=sys.stderr)
+        print(
+            f"error: {' '.join(printable(problem).split())}; what was computed is in {printable(str(output))}",
+            file=sys.stderr,
+        )
     return NOT_ALL if result.problems else 0
 
 
@@ -75,7 +79,7 @@ def _print(console: Console, summary: Mapping[str, Any], wall_s: float) -> None:
     if found:
         console.print(table)
     for warning in summary["warnings"]:
-        console.print(f"warning: {warning}", soft_wrap=True)
+        console.print(f"warning: {printable(warning)}", soft_wrap=True)
     length_s = summary["duration_s"]
     console.print(
         f"{summary['utterances']} utterances in {length_s:.1f} s of recording, replayed in {wall_s:.1f} s "

@@ -11,6 +11,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from mer_ros.replay.media import Recording
 from mer_ros.replay.task import Outcome, Task
+from mer_ros.terminal import printable
 
 LINE_EVERY_S = 60.0
 DRAW_EVERY_S = 0.1
@@ -55,9 +56,9 @@ class Show:
         now_s = time.monotonic()
         self._begun_s[task.name] = self._said_s[task.name] = now_s
         if not self._quiet:
-            self._console.print(f"{task.name}: {text}", soft_wrap=True)
+            self._console.print(printable(f"{task.name}: {text}"), soft_wrap=True)
         if self._bar:
-            self._rows[task.name] = self._bar.add_task(task.name, total=None, where="", speed="")
+            self._rows[task.name] = self._bar.add_task(printable(task.name), total=None, where="", speed="")
 
     def progress(self, task: Task, done_s: float, total_s: float | None) -> None:
         """Say how far it is, if it is time to."""
@@ -72,14 +73,14 @@ class Show:
             fields: dict[str, Any] = {"where": where, "speed": speed}
             self._bar.update(self._rows[task.name], completed=done_s, total=total_s, **fields)
         else:
-            self._console.print(f"{task.name}: {where}, {speed}", soft_wrap=True)
+            self._console.print(printable(f"{task.name}: {where}, {speed}"), soft_wrap=True)
 
     def ended(self, outcome: Outcome, tell: bool = True) -> None:
         """Take a recording off the bar; tell what went wrong with it, if the caller does not."""
         if self._bar and (row := self._rows.pop(outcome.task.name, None)) is not None:
             self._bar.remove_task(row)
         if outcome.problem and tell and not self._quiet:
-            self._console.print(f"{outcome.task.name}: {outcome.problem}", soft_wrap=True)
+            self._console.print(printable(f"{outcome.task.name}: {outcome.problem}"), soft_wrap=True)
 
 
 def told(source: Recording) -> str:

@@ -101,6 +101,7 @@ def test_columns_of_meld(file):
         ("start,end,emotion\n5,5,joy\n", "line 2: start is 5 and end 5: a label must end after it starts"),
         ("start,end,emotion\n5,1700000000,joy\n", "one counts from the recording's start and the other does not"),
         ("start,end,emotion,sentiment\n1,2,joy,good\n", "line 2: the sentiment 'good' is not known"),
+        ("start,end,emotion,start\n1,5,joy,2\n", "has the column start twice"),
         ("start,end,emotion\n", "has no rows"),
         ("", "has no rows"),
     ],

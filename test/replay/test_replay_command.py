@@ -51,6 +51,16 @@ def test_a_home_that_the_shell_leaves_is_found(capsys, tmp_path, monkeypatch):
     assert Path("home/here/summary.json").is_file()
 
 
+def test_names_do_not_reach_the_terminal_as_commands(capsys, tmp_path):
+    spoken_wav(tmp_path / "talk\x1b[31m.wav")
+    code, out, err = mer(capsys, "talk\x1b[31m.wav", "--json")
+    assert code == 0
+    assert "talk [31m.wav" in err
+    assert "\x1b" not in out.rpartition("\n{")[0] + err
+    code, _, err = mer(capsys, "gone\x1b[31m.wav")
+    assert (code, "\x1b" in err) == (2, False)
+
+
 def test_quiet_says_nothing(capsys, tmp_path):
     spoken_wav(tmp_path / "talk.wav")
     assert mer(capsys, "talk.wav", "--quiet", "--output", "here") == (0, "", "")

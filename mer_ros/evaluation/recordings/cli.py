@@ -12,6 +12,7 @@ from rich.console import Console
 
 from mer_ros.errors import OptionError
 from mer_ros.replay.arguments import add_options, options_of, output_of, path_of
+from mer_ros.terminal import printable
 
 NOT_ALL = 2
 _BAG = "recordings: rosbags, videos or sound files, with a csv of labels"
@@ -107,7 +108,7 @@ def _replay(args: argparse.Namespace, tasks: Any, folder: Path) -> tuple[str, ..
     with Show(console, args.quiet) as show:
         result = replay_all(tasks, folder, options_of(args), show, jobs=args.jobs, scheduler=args.scheduler)
     if not args.quiet:  # what is wrong with labels may only come out now: what was computed can be scored again
-        console.print(f"emotions: {folder}", soft_wrap=True)
+        console.print(printable(f"emotions: {folder}"), soft_wrap=True)
     return result.problems
 
 
@@ -119,11 +120,12 @@ def _tell(args: argparse.Namespace, folder: Path, scores: dict[str, Any], proble
 
     write_json(folder / SCORES_FILE, scores)
     write_report(folder, args.thumbnails)
+    shown = printable(str(folder))
     if not args.quiet:
         print_scores(scores)
-        print(f"scores: {folder / SCORES_FILE}\nreport: {folder / 'report.html'}")
+        print(f"scores: {shown}/{SCORES_FILE}\nreport: {shown}/report.html")
     if args.json:
         print(json.dumps(scores, ensure_ascii=False))
     for problem in problems:
-        print(f"error: {' '.join(problem.split())}; what was computed is in {folder}", file=sys.stderr)
+        print(f"error: {' '.join(printable(problem).split())}; what was computed is in {shown}", file=sys.stderr)
     return NOT_ALL if problems else 0
