@@ -7,6 +7,7 @@ import resource
 import signal
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -147,19 +148,21 @@ def test_a_runs_folder_is_written_anew(tmp_path, sound):
     assert {"scores.json", "report.html"} <= set(FILES)
 
 
-@pytest.fixture
+@contextmanager
 def small_disk() -> Iterator[None]:
-    """No file can grow beyond 3000 bytes, as on a disk that is full then."""
+    """No file can grow beyond 3000 bytes, as on a disk that is full then. No fixture: pytest writes to a file as well."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (3000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_full_disk_is_told_in_a_sentence_and_whole_lines_are_kept(tmp_path, sound, small_disk):
-    with pytest.raises(OutputError, match=r"cannot be written .*make room") as error:
+def test_a_full_disk_is_told_in_a_sentence_and_whole_lines_are_kept(tmp_path, sound):
+    with small_disk(), pytest.raises(OutputError, match=r"cannot be written .*make room") as error:
         replay_one(Made(sound), tmp_path / "run", OPTIONS)
     assert "\n" not in str(error.value)
     kept = (tmp_path / "run" / "emotions.jsonl").read_text()
@@ -167,17 +170,18 @@ def test_a_full_disk_is_told_in_a_sentence_and_whole_lines_are_kept(tmp_path, so
     assert 1 <= len(emotions(tmp_path / "run")) < 3
 
 
-def test_a_line_is_written_whole_or_not_at_all(tmp_path, small_disk):
-    lines = Lines(tmp_path / "a.jsonl")
-    lines.write("a" * 2000 + "\n")
-    with pytest.raises(OutputError, match=r"a\.jsonl cannot be written"):
-        lines.write("b" * 2000 + "\n")
-    lines.write("c\n")
-    lines.close()
-    assert (tmp_path / "a.jsonl").read_text() == "a" * 2000 + "\nc\n"
-    (tmp_path / "b.json").write_text("{}")
-    with pytest.raises(OutputError, match=r"b\.json cannot be written"):
-        write_json(tmp_path / "b.json", {"a": "b" * 5000})
+def test_a_line_is_written_whole_or_not_at_all(tmp_path):
+    with small_disk():
+        lines = Lines(tmp_path / "a.jsonl")
+        lines.write("a" * 2000 + "\n")
+        with pytest.raises(OutputError, match=r"a\.jsonl cannot be written"):
+            lines.write("b" * 2000 + "\n")
+        lines.write("c\n")
+        lines.close()
+        assert (tmp_path / "a.jsonl").read_text() == "a" * 2000 + "\nc\n"
+        (tmp_path / "b.json").write_text("{}")
+        with pytest.raises(OutputError, match=r"b\.json cannot be written"):
+            write_json(tmp_path / "b.json", {"a": "b" * 5000})
     assert (tmp_path / "b.json").read_text() == "{}"
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.jsonl", "b.json"]
 
