@@ -150,7 +150,7 @@ def test_a_runs_folder_is_written_anew(tmp_path, sound):
 
 @contextmanager
 def small_disk() -> Iterator[None]:
-    """No file can grow beyond 3000 bytes, as on a disk that is full then. No fixture: pytest writes to a file as well."""
+    """No file can grow beyond 3000 bytes, as on a full disk. No fixture: pytest writes to a file as well."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (3000, before[1]))
