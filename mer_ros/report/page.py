@@ -49,15 +49,22 @@ def section(name: str, title: str, *children: object) -> Markup:
 def write(path: Path, text: str) -> Path:
     """Put a page in its place at once: whoever reads it sees the old one or the new one, and never half of it.
 
-    Raises OutputError.
+    A pipe or a device is written to. Raises OutputError.
     """
-    new = path.with_name(f".{path.name}.new")
+    if not path.parent.is_dir():
+        raise OutputError(f"{path} cannot be written, as {path.parent} is no folder: make it, or write elsewhere")
+    if path.exists() and not path.is_file():  # a rename would take its place
+        new = path
+    else:
+        new = path.with_name(f".{path.name}.new")
     try:
         new.write_text(text, encoding="utf-8", newline="\n")
-        os.replace(new, path)
+        if new != path:
+            os.replace(new, path)
     except OSError as error:
-        with suppress(OSError):
-            new.unlink()
+        if new != path:
+            with suppress(OSError):
+                new.unlink()
         raise OutputError(
             f"{path} cannot be written ({error.strerror or error}): make room, or write elsewhere"
         ) from error

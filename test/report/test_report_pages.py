@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import re
 from html.parser import HTMLParser
 
@@ -12,11 +13,12 @@ from made_runs import make_run, records
 
 from mer_ros.cli import main
 from mer_ros.emotion import EMOTIONS
-from mer_ros.errors import InputError
+from mer_ros.errors import InputError, OutputError
 from mer_ros.report import report as report_module
 from mer_ros.report.charts import spread
 from mer_ros.report.compare import pair, write_comparison
 from mer_ros.report.markup import join, number, script_json, tag
+from mer_ros.report.page import write
 from mer_ros.report.palette import DARK, DARK_ACCENT, DARK_PAGE, HEAT_MOST, LIGHT, LIGHT_ACCENT, LIGHT_PAGE
 from mer_ros.report.report import write_report
 from mer_ros.report.run import read_run
@@ -315,6 +317,18 @@ def test_a_run_beside_itself_differs_in_nothing(run, tmp_path):
     page = Page(write_comparison(run, run, tmp_path / "c.html").read_text())
     assert "same emotion in both" in page.text
     assert "Settings: the same." in page.text
+
+
+def test_a_pipe_stays_a_pipe_and_a_folder_that_is_missing_is_told(run, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    end = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)  # a reader, so that writing does not wait for one
+    write(pipe, "page")
+    assert os.read(end, 10) == b"page"
+    assert pipe.is_fifo()
+    os.close(end)
+    with pytest.raises(OutputError, match="is no folder: make it"):
+        write_comparison(run, run, tmp_path / "missing" / "c.html")
 
 
 def test_utterances_are_paired_by_most_of_their_time(tmp_path):
