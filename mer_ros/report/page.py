@@ -53,16 +53,14 @@ def write(path: Path, text: str) -> Path:
     """
     if not path.parent.is_dir():
         raise OutputError(f"{path} cannot be written, as {path.parent} is no folder: make it, or write elsewhere")
-    if path.exists() and not path.is_file():  # a rename would take its place
-        new = path
-    else:
-        new = path.with_name(f".{path.name}.new")
+    in_place = path.exists() and not path.is_file()  # a rename would take its place
+    new = path if in_place else path.with_name(f".{path.name}.new")
     try:
         new.write_text(text, encoding="utf-8", newline="\n")
-        if new != path:
+        if not in_place:
             os.replace(new, path)
     except OSError as error:
-        if new != path:
+        if not in_place:
             with suppress(OSError):
                 new.unlink()
         raise OutputError(
