@@ -96,6 +96,7 @@ class VisualWindow:
     """The faces seen of one person during an utterance, or lately when nobody speaks (`utterance_id` 0).
 
     speaking: probability that this person said it. out_of_view: that nobody in view did. NaN when unknown.
+    person_id: whose face it is, where faces are told apart; empty when that is not known.
     """
 
     utterance_id: int
@@ -110,6 +111,7 @@ class VisualWindow:
     image_height: int
     speaking: float = float("nan")
     out_of_view: float = float("nan")
+    person_id: str = ""
 
 
 @dataclass(frozen=True)

@@ -13,15 +13,13 @@ from mer_ros import resources
 from mer_ros.audio.listener import SpeechListener
 from mer_ros.emotion import EMOTIONS, SENTIMENTS
 from mer_ros.experts import ExpertOptions, load_experts
-from mer_ros.fusion.fuser import EmotionFuser
 from mer_ros.graph import GraphSettings, describe
 from mer_ros.nodes.conversions.stamps import to_ns
-from mer_ros.pipeline import Pipeline
 from mer_ros.replay.sample import SampleDialogue
 from mer_ros.run import GraphProcesses
 from mer_ros.speech.recogniser import SpeechOptions, make_recogniser
 from mer_ros.speech.transcriber import Transcriber
-from mer_ros.utterance import AudioChunk, Transcript
+from mer_ros.utterance import AudioChunk, SpeechState
 
 pytestmark = [pytest.mark.graph, pytest.mark.slow, pytest.mark.timeout(360)]
 NODES = ("camera", "microphone", "speech_to_text", "fusion")
@@ -148,21 +146,23 @@ def test_every_node_tells_its_health(played):
 
 
 def test_offline_the_same_stages_give_the_same_utterances_and_the_same_voices_and_words(played):
-    """Images may be lost on the way in a loaded machine, sound may not: so the voice is compared, and what is said of
-    the words after the turns, by the people, that the live graph knew."""
+    """Images may be lost on the way in a loaded machine, sound may not: so voice and words are compared, as said by the
+    people, after the turns, that the live graph knew."""
     experts, _ = load_experts(ExpertOptions(resources.models_dir()))
-    options = SpeechOptions()
-    pipeline = Pipeline(SpeechListener(), EmotionFuser(experts), None, Transcriber(make_recogniser(options), options))
-    start_ns = 1_000_000_000
-    sound = (event for event in SampleDialogue().events(start_ns) if isinstance(event, AudioChunk))
-    offline = list(pipeline.run(sound))
+    listener, transcriber = SpeechListener(), Transcriber(make_recogniser(options := SpeechOptions()), options)
+    pieces = [piece for chunk in sound() for piece in listener.push(chunk)] + listener.flush()
+    offline = [piece for piece in pieces if piece.state is SpeechState.ENDED]
     live = played.ear.heard["emotion"]
     assert len(live) == len(offline)
-    for one, other in zip(live, offline, strict=True):
-        length_ns = to_ns(one.end) - to_ns(one.start)
-        assert length_ns == other.end_ns - other.start_ns
-        assert one.transcript == other.transcript
-        assert one.modalities[1].probabilities == pytest.approx(other.modalities[1].probabilities, abs=1e-4)
-        words = Transcript(0, other.start_ns, other.end_ns, one.transcript, True)
+    for one, utterance in zip(live, offline, strict=True):
+        assert to_ns(one.end) - to_ns(one.start) == utterance.end_ns - utterance.start_ns
+        (words,) = (said for said in transcriber.push(utterance) if said.is_final)
+        assert one.transcript == words.text
+        voice = experts.audio.estimate(utterance, one.person_id)
+        assert one.modalities[1].probabilities == pytest.approx(voice.probabilities, abs=1e-4)
         said = experts.text.estimate(words, tuple(one.context), one.person_id)
         assert one.modalities[2].probabilities == pytest.approx(said.probabilities, abs=1e-4)
+
+
+def sound():
+    return (event for event in SampleDialogue().events(1_000_000_000) if isinstance(event, AudioChunk))

@@ -153,7 +153,7 @@ def test_odd_images_are_refused(message):
 
 def test_visual_window_survives_both_ways():
     sample = FaceSample(START, Box(1, 2, 30, 40), 0.5, True, pixels(96, 96), pixels(112, 150))
-    window = VisualWindow(3, True, START, START + 9, 5, (sample, sample), 2, 30, 640, 480)
+    window = VisualWindow(3, True, START, START + 9, 5, (sample, sample), 2, 30, 640, 480, 0.5, 0.25, "person-2")
     back = window_of(window_message(window, "cam"))
     assert {**vars(back), "samples": 0} == {**vars(window), "samples": 0}
     assert len(back.samples) == 2
