@@ -21,7 +21,7 @@ class Interim:
     def __init__(self, judge: Judge, options: FusionOptions) -> None:
         self._judge = judge
         self._options = options
-        self._window: VisualWindow | None = None
+        self._windows: dict[int, VisualWindow] = {}  # the last one of each face
         self._speech: Utterance | None = None
         self._words: Transcript | None = None
         self._heard = 0  # samples of the open utterance
@@ -29,7 +29,8 @@ class Interim:
 
     def window(self, window: VisualWindow) -> None:
         """Take an interim window."""
-        self._window = window
+        fresh = {track: w for track, w in self._windows.items() if self._fresh(w.end_ns, window.end_ns)}
+        self._windows = fresh | {window.track_id: window}
 
     def transcript(self, transcript: Transcript) -> None:
         """Take a partial transcript, if it is of the utterance that goes on."""
@@ -55,7 +56,7 @@ class Interim:
         if self._last_ns is not None and 0 <= now_ns - self._last_ns < self._options.live_period_ms * 1e6:
             return None
         speech = self._speech if self._speech and self._fresh(self._speech.end_ns, now_ns) else None
-        window = self._window if self._window and self._fresh(self._window.end_ns, now_ns) else None
+        window = max((w for w in self._windows.values() if self._fresh(w.end_ns, now_ns)), key=_size, default=None)
         source = speech or window
         if source is None:
             return None
@@ -96,5 +97,13 @@ class Interim:
 
 
 def person_of(window: VisualWindow | None) -> str:
-    """Return who is seen: the track stands for the person; empty when there is no face."""
-    return f"face-{window.track_id}" if window is not None and window.track_id else ""
+    """Return who is seen, where persons are not told apart the track; empty when there is no face."""
+    if window is None or not window.track_id:
+        return ""
+    return window.person_id or f"face-{window.track_id}"
+
+
+def _size(window: VisualWindow) -> tuple[float, int]:
+    """How large a face is seen; of equals the one that came first."""
+    areas = [sample.box.width * sample.box.height for sample in window.samples]
+    return sum(areas) / max(len(areas), 1), -window.track_id

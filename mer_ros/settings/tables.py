@@ -24,7 +24,7 @@ _OBSERVER = {
     "sample_period_ms": ("least time between two frames that are cropped", 10, 10000),
     "buffer_s": ("how long crops are kept, hence the longest utterance that is covered whole", 1.0, 120.0),
     "interim_period_ms": ("time between interim windows; 0 for none", 0, 60000),
-    "interim_span_ms": ("what an interim window covers when nobody speaks", 100, 60000),
+    "interim_span_ms": ("what an interim window covers at most", 100, 60000),
     "deadline_ms": ("how long after an utterance's end its window waits for a frame", 0, 60000),
     "max_rate_hz": ("frames beyond this rate are dropped; 0 for no limit", 0.0, 1000.0),
     "jump_ms": ("stamps further apart than this are taken for a jump of the clock", 100, 600000),

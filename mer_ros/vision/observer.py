@@ -12,7 +12,7 @@ from mer_ros.vision.detector import FaceDetector, check_image
 from mer_ros.vision.speaking import Loudness, MouthMotion
 from mer_ros.vision.timeline import MS, Timeline, Verdict
 from mer_ros.vision.tracker import FacesInFrame, FaceTracker, TrackerOptions
-from mer_ros.vision.window import FaceBuffer, SampledFrame, Span, prominent
+from mer_ros.vision.window import FaceBuffer, SampledFrame, Span
 
 MAX_ENDED = 16  # utterances that wait for their last frame
 SILENT_NS = 3_000 * MS  # an open utterance that goes on no more for so long has been lost
@@ -26,7 +26,7 @@ class ObserverOptions:
 
     window_frames: at most so many samples a window. sample_period_ms: frames at least this far apart are
     cropped. buffer_s: how long crops are kept, hence the longest utterance that is covered whole.
-    interim_period_ms: between interim windows; 0 for none. interim_span_ms: what one covers outside utterances.
+    interim_period_ms: between interim windows; 0 for none. interim_span_ms: what one covers at most.
     deadline_ms: poll() gives an ended utterance its window when no frame has come for so long after its end.
     max_rate_hz: frames above this rate are dropped; 0 for no limit. jump_ms: stamps further apart are a jump.
     margin: side of the face crop / size of the box. upright_deg: heads tilted further are turned upright.
@@ -67,8 +67,9 @@ class ObserverOptions:
 
 
 class FaceObserver:
-    """Gives each utterance exactly one final window, and interim windows at a low rate.
+    """Gives each utterance exactly one final window, and at a low rate an interim one for each face in view.
 
+    An interim window holds the samples that none before it held, and the id of the utterance that goes on, 0 for none.
     Memory: buffer_s / sample_period_ms frames of 50 KB and 28 KB for each followed face; with the defaults
     150 x (50 + 5 x 28) KB = 28 MB at most, and 12 MB with one face.
     Windows depend on stamps alone, not on whether frame() or utterance() was called first, as long as
@@ -95,6 +96,7 @@ class FaceObserver:
         self._spoken_ns = 0  # start of the utterance that came last
         self._sampled_ns: int | None = None
         self._interim_ns: int | None = None
+        self._told_ns = 0  # the end of the last interim windows
 
     def frame(self, frame: Frame) -> list[VisualWindow]:
         """Take a camera frame; returns the windows that are due. Raises InputError for what is no image."""
@@ -189,6 +191,7 @@ class FaceObserver:
         self._done.clear()
         self._buffer.clear()
         self._sampled_ns = self._interim_ns = None
+        self._told_ns = 0
         return windows
 
     def _forget_open(self) -> None:
@@ -236,16 +239,13 @@ class FaceObserver:
         if due_ns is None:
             return []
         self._interim_ns = due_ns
-        newest = self._buffer.newest()
-        track = prominent([newest]) if newest else 0
-        if not track:
-            return []
+        start_ns = max(self._told_ns, now - self.options.interim_span_ms * MS)
+        self._told_ns = now + 1
         if self._open and now - self._open[1].end_ns > SILENT_NS:
             self._forget_open()
         speaking = self._open[1] if self._open and self._open[1].start_ns <= now else None
-        start = speaking.start_ns if speaking else now - self.options.interim_span_ms * MS
-        number = speaking.utterance_id if speaking else 0
-        return [self._cut(Span(number, start, now + 1, False), track)]
+        span = Span(speaking.utterance_id if speaking else 0, start_ns, now + 1, False)
+        return [self._cut(span, track) for track in self._buffer.tracks(span)]
 
     def _cut(self, span: Span, track: int | None = None) -> VisualWindow:
         # A span shorter than the sampling may hold no sample: reach back for the one before.

@@ -58,9 +58,10 @@ class FaceBuffer:
         """Keep the faces of the frame just seen."""
         self._frames.append(frame)
 
-    def newest(self) -> SampledFrame | None:
-        """The last frame that was cropped."""
-        return self._frames[-1] if self._frames else None
+    def tracks(self, span: Span) -> list[int]:
+        """The tracks that have a sample in a span."""
+        inside = (f for f in self._frames if span.start_ns <= f.stamp_ns < span.end_ns)
+        return sorted({track for frame in inside for track in frame.samples})
 
     def clear(self) -> None:
         """Forget all."""
