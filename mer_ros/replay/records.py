@@ -14,6 +14,7 @@ of them together, in the order of their names):
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ EMOTIONS_FILE, TIMINGS_FILE = "emotions.jsonl", "timings.jsonl"
 BAG_FILE, SUMMARY_FILE, RUN_FILE, REPORT_FILE = "emotions.mcap", "summary.json", "run.json", "report.html"
 DIGITS = 6  # of every number: finer than what float32 holds, coarse enough to be read
 NS = 1_000_000_000
+MOST_DIGITS = 19  # as of 2**63
 
 
 def record(estimate: EmotionEstimate, recording: str, zero_ns: int) -> dict[str, Any]:
@@ -80,13 +82,44 @@ def read_lines(path: Path) -> Iterator[dict[str, Any]]:
     for number, content in enumerate([*lines, rest] if rest else lines, 1):
         try:
             found = json.loads(content)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             if number > len(lines):
                 return
             raise InputError(f"line {number} of {path} is no JSON: write it anew with `mer replay`") from error
         if not isinstance(found, dict):
             raise InputError(f"line {number} of {path} is no JSON object: write it anew with `mer replay`")
         yield found
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object that a file of a run is; `{}` where there is no such file.
+
+    Raises InputError also for numbers that no replay writes: NaN, infinity, and integers of more than 19 digits,
+    which nothing can compute with.
+    """
+    if not path.is_file():
+        return {}
+    try:
+        text = path.read_text(encoding="utf-8")
+        found = json.loads(text, parse_constant=_finite, parse_float=_finite, parse_int=_integer)
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path} cannot be read ({error}): write it anew, or take it away") from error
+    if not isinstance(found, dict):
+        raise InputError(f"{path} holds no JSON object: write it anew, or take it away")
+    return found
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no number of JSON")
+    return value
+
+
+def _integer(text: str) -> int:
+    if len(text) > MOST_DIGITS + 1:  # and a sign
+        raise ValueError(f"a number in it has {len(text)} digits")
+    return int(text)
 
 
 def _modality(item: ModalityEstimate) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 
 from mer_ros.emotion import EMOTIONS, SENTIMENTS, UNKNOWN, Modality
 from mer_ros.errors import InputError
-from mer_ros.replay.records import EMOTIONS_FILE, RUN_FILE, SUMMARY_FILE, TIMINGS_FILE, read_lines
+from mer_ros.replay.records import EMOTIONS_FILE, RUN_FILE, SUMMARY_FILE, TIMINGS_FILE, read_lines, read_object
 from mer_ros.replay.run_folder import SCORES_FILE, THUMBNAILS
 
 NOBODY = "nobody in view"
@@ -95,7 +94,7 @@ def read_run(folder: Path, *, thumbnails: bool = False) -> Run:
     if (folder / TIMINGS_FILE).is_file():
         for item in read_lines(folder / TIMINGS_FILE):
             latencies[_key(item)] = _latency(item.get("latency_ms"))
-    scores = _object(folder / SCORES_FILE)
+    scores = read_object(folder / SCORES_FILE) if (folder / SCORES_FILE).is_file() else None
     labels = _labels(scores)
     spoken = []
     for number, content in enumerate(read_lines(folder / EMOTIONS_FILE), 1):
@@ -109,7 +108,7 @@ def read_run(folder: Path, *, thumbnails: bool = False) -> Run:
             ) from error
     spoken.sort(key=lambda s: (s.recording, s.start_s, s.utterance))
     name = folder.resolve().name
-    return Run(name, tuple(spoken), _object(folder / SUMMARY_FILE) or {}, _object(folder / RUN_FILE) or {}, scores)
+    return Run(name, tuple(spoken), read_object(folder / SUMMARY_FILE), read_object(folder / RUN_FILE), scores)
 
 
 def _spoken(content: dict[str, Any], latency: dict[str, float], label: str | None, thumbnail: str | None) -> Spoken:
@@ -154,7 +153,8 @@ def _say(sense: str, content: Mapping[str, Any]) -> Say:
 def _labels(scores: dict[str, Any] | None) -> dict[tuple[str, str], str]:
     """The label of each utterance; of several, the one that covers most of it."""
     found: dict[tuple[str, str], tuple[float, str]] = {}
-    for match in (m for m in (scores or {}).get("matches") or () if isinstance(m, dict)):
+    told_of = (scores or {}).get("matches")
+    for match in (m for m in (told_of if isinstance(told_of, list) else ()) if isinstance(m, dict)):
         key, told = _key(match), match.get("overlap_s")
         share = told if isinstance(told, int | float) else 0.0
         if match.get("label") in EMOTIONS and (key not in found or share > found[key][0]):
@@ -165,22 +165,6 @@ def _labels(scores: dict[str, Any] | None) -> dict[tuple[str, str], str]:
 def _key(content: Mapping[str, Any]) -> tuple[str, str]:
     """By which the files of a run tell of the same utterance."""
     return str(content.get("recording")), str(content.get("utterance"))
-
-
-def _object(path: Path) -> dict[str, Any] | None:
-    if not path.is_file():
-        return None
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"), parse_constant=_no_number)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}): write it anew, or take it away") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path} holds no JSON object: write it anew, or take it away")
-    return found
-
-
-def _no_number(text: str) -> float:
-    raise ValueError(f"{text} is no number of JSON")
 
 
 def _thumbnail(folder: Path, recording: str, utterance: int) -> str | None:

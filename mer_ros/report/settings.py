@@ -47,7 +47,8 @@ def settings(run: Run) -> Markup:
 def models(run: Run) -> list[dict[str, str]]:
     """Name, task and sha256 of each model, from the summary."""
     told = run.summary.get("models") or {}
-    entries = told.items() if isinstance(told, Mapping) else ((None, item) for item in told)
+    listed = told if isinstance(told, list) else []
+    entries = told.items() if isinstance(told, Mapping) else ((None, item) for item in listed)
     found = []
     for key, item in entries:
         content = item if isinstance(item, Mapping) else {"sha256": item}

@@ -251,6 +251,48 @@ def test_files_that_are_not_whole_are_told_in_a_sentence(tmp_path, name, content
     assert not (tmp_path / "report.html").exists()
 
 
+ODD = (10**18, 1e308, -5, "x", None, [], {}, True, [[[]]], {"a": {"b": [1]}}, [10**18])
+
+
+def leaves(content, path=()):
+    """Where each value of nested JSON is; of lists the first alone."""
+    items = content[:1] if isinstance(content, list) else ()
+    for key, value in content.items() if isinstance(content, dict) else enumerate(items):
+        yield (*path, key)
+        yield from leaves(value, (*path, key))
+
+
+@pytest.mark.parametrize("name", ["scores.json", "summary.json", "run.json"])
+def test_no_value_of_another_kind_breaks_more_than_a_sentence_tells(tmp_path, name):
+    make_run(tmp_path, 3, scores=True)
+    whole = (tmp_path / name).read_text()
+    refused = 0
+    for turn, (*way, last) in enumerate(leaves(json.loads(whole))):
+        content = json.loads(whole)
+        place = content
+        for key in way:
+            place = place[key]
+        place[last] = ODD[turn % len(ODD)]
+        (tmp_path / name).write_text(json.dumps(content))
+        try:
+            write_report(tmp_path)
+        except InputError:
+            refused += 1
+    assert refused < turn
+
+
+@pytest.mark.parametrize("name", ["scores.json", "summary.json", "run.json"])
+@pytest.mark.parametrize("value", ["1" + "0" * 400, "1e400", "[" * 100_000, "-Infinity"])
+def test_numbers_that_nothing_computes_with_are_told_in_a_sentence(tmp_path, name, value, capsys):
+    make_run(tmp_path, 2, scores=True)
+    (tmp_path / name).write_text(f'{{"weighted_f1": {value}, "duration_s": 1}}')
+    assert main(["report", str(tmp_path)]) == 2
+    assert main(["compare", str(tmp_path), str(tmp_path)]) == 2
+    first, _ = capsys.readouterr().err.splitlines()
+    assert f"{name} cannot be read" in first
+    assert len(first) < 600
+
+
 @pytest.mark.parametrize(
     "change",
     [{"emotion": "bliss"}, {"start_s": "1"}, {"confidence": math.inf}, {"probabilities": {}}, {"end_s": 10**400}],

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mer_ros.errors import InputError
 from mer_ros.evaluation.recordings.breakdown import break_down, compare, rounded
 from mer_ros.evaluation.recordings.labels import LabelFile
 from mer_ros.evaluation.recordings.meld import MeldPart
 from mer_ros.evaluation.recordings.placing import Extent, Placed, place
 from mer_ros.evaluation.recordings.recorded import Heard, read_emotions, read_work_ms
-from mer_ros.replay.records import NS, SUMMARY_FILE
+from mer_ros.replay.records import NS, SUMMARY_FILE, read_object
 
 SCORES_FILE = "scores.json"
 LONGEST_S = 1e9  # of a recording; what a summary tells beyond is damage
@@ -46,11 +44,13 @@ def extents_of(folder: Path, heard: Mapping[str, Sequence[Heard]]) -> dict[str, 
 
     Also those in which nobody spoke, where the summary tells of them. Raises InputError for one that cannot be read.
     """
-    told = _summary(folder)
-    for item in told.get("recordings", []):  # each has a folder of its own, which knows more
-        if item.get("duration_s") and (folder / str(item["recording"])).is_dir():
-            item |= _summary(folder / str(item["recording"]))
-    known = {str(item["recording"]): item for item in told.get("recordings", [told]) if item.get("recording")}
+    told = read_object(folder / SUMMARY_FILE)
+    parts = told.get("recordings", [told])
+    items = [item for item in (parts if isinstance(parts, list) else []) if isinstance(item, dict)]
+    for item in items if items != [told] else []:  # each has a folder of its own, which knows more
+        if item.get("duration_s") and (folder / str(item.get("recording"))).is_dir():
+            item |= read_object(folder / str(item["recording"]) / SUMMARY_FILE)
+    known = {str(item["recording"]): item for item in items if item.get("recording")}
     names = [name for name, item in known.items() if item.get("duration_s") or name in heard]
     return {
         name: _extent(known.get(name, {}), heard.get(name, ()))
@@ -59,24 +59,13 @@ def extents_of(folder: Path, heard: Mapping[str, Sequence[Heard]]) -> dict[str, 
 
 
 def _extent(told: Mapping[str, Any], heard: Sequence[Heard]) -> Extent:
-    zero_ns = told.get("zero_ns", heard[0].zero_ns if heard else None)
+    zero_ns = told.get("zero_ns")
+    if not isinstance(zero_ns, int):
+        zero_ns = heard[0].zero_ns if heard else None
     length_s = told.get("duration_s")
     return Extent(
         zero_ns, round(length_s * NS) if isinstance(length_s, int | float) and 0 < length_s < LONGEST_S else None
     )
-
-
-def _summary(folder: Path) -> dict[str, Any]:
-    path = folder / SUMMARY_FILE
-    if not path.is_file():
-        return {}
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path} cannot be read ({error}): write it anew with `mer replay`") from error
-    if not isinstance(told, dict):
-        raise InputError(f"{path} holds no JSON object: write it anew with `mer replay`")
-    return told
 
 
 def _scores(
