@@ -15,6 +15,7 @@ NODES = (
     "audio_device",
     "file_player",
     "lifecycle_manager",
+    "composed",
 )
 SHIPPED = ("launch", "config", "examples", "models", "models/pictures", "mer_msgs/msg")
 

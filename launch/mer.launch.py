@@ -71,11 +71,11 @@ def _node(spec: NodeSpec, graph: Graph, respawn: Respawn) -> Node:
     return Node(
         package="mer_ros",
         executable=spec.executable,
-        name=spec.name,
+        name=None if spec.parts else spec.name,  # it would be the name of every part
         namespace=graph.namespace,
         parameters=[str(graph.params_file), dict(spec.parameters)],
         remappings=list(spec.remappings),
-        arguments=["--ros-args", "--log-level", graph.log_level],
+        arguments=[*spec.part_arguments, "--ros-args", "--log-level", graph.log_level],
         output="screen",
         on_exit=ended,
     )

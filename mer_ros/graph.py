@@ -5,6 +5,7 @@ Pure data; nothing here imports rclpy or launch.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields
@@ -66,6 +67,7 @@ class GraphSettings:
     log_level: str = _setting("info", "least severity that is logged", LOG_LEVELS)
     use_sim_time: bool | None = _setting(None, "take the time from /clock; empty: as the parameters say")
     respawn: bool = _setting(True, "start a node again when it ends by itself")
+    composed: bool = _setting(False, "run all nodes in one process: less memory, but they end together")
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -111,6 +113,7 @@ class NodeSpec:
     """One process: an executable of this package, with its name, parameters and remappings.
 
     respawn: it is started again when it ends. ends_graph: when it ends, all others are ended as well.
+    parts: the nodes that live in it; none for a process that is one node.
     """
 
     executable: str
@@ -119,6 +122,27 @@ class NodeSpec:
     remappings: tuple[tuple[str, str], ...] = ()
     respawn: bool = True
     ends_graph: bool = False
+    parts: tuple[NodeSpec, ...] = ()
+
+    @property
+    def own_arguments(self) -> list[str]:
+        """Parameters and remappings as arguments of ROS 2."""
+        arguments = []
+        for name, value in self.parameters.items():
+            arguments += ["-p", f"{name}:={json.dumps(value)}"]  # JSON is YAML, and keeps "0" a string
+        for old, new in self.remappings:
+            arguments += ["-r", f"{old}:={new}"]
+        return arguments
+
+    @property
+    def part_arguments(self) -> list[str]:
+        """What tells the executable `composed` which nodes it holds."""
+        arguments = []
+        for part in self.parts:
+            arguments += [part.executable]
+            arguments += ["--ends-graph"] * part.ends_graph + ["--no-respawn"] * (not part.respawn)
+            arguments += ["--ros-args", *part.own_arguments, "--"]
+        return arguments
 
 
 @dataclass(frozen=True)
@@ -157,6 +181,9 @@ def describe(settings: GraphSettings) -> Graph:
     nodes += _drivers(settings, common)
     if chosen:
         nodes.append(NodeSpec("lifecycle_manager", "lifecycle_manager", {**common, "nodes": chosen}))
+    if settings.composed:
+        ends_graph = any(node.ends_graph for node in nodes)
+        nodes = [NodeSpec("composed", "composed", respawn=settings.respawn, ends_graph=ends_graph, parts=tuple(nodes))]
     return Graph(
         nodes=tuple(nodes),
         params_file=Path(settings.params_file) if settings.params_file else resources.config_dir() / "mer.yaml",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
-import json
 import os
 import signal
 import subprocess
@@ -12,6 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from mer_ros.errors import MissingDependencyError
 from mer_ros.graph import Graph, GraphSettings, NodeSpec, describe, is_flag
+from mer_ros.log_lines import by_node
 from mer_ros.respawn import Respawn, sentence
 
 _PATIENCE_S = (5.0, 3.0, 2.0)  # after SIGINT, after SIGTERM, after SIGKILL
@@ -27,15 +28,13 @@ _POLL_S = 0.1
 
 def command(spec: NodeSpec, graph: Graph) -> list[str]:
     """Return the command line of one node."""
-    arguments = ["--log-level", graph.log_level, "--params-file", str(graph.params_file)]
-    arguments += ["-r", f"__node:={spec.name}"]
+    common = ["--log-level", graph.log_level, "--params-file", str(graph.params_file)]
+    if not spec.parts:  # it would be the name of every part
+        common += ["-r", f"__node:={spec.name}"]
     if graph.namespace:
-        arguments += ["-r", f"__ns:=/{graph.namespace.strip('/')}"]
-    for name, value in spec.parameters.items():
-        arguments += ["-p", f"{name}:={json.dumps(value)}"]  # JSON is YAML, and keeps "0" a string
-    for old, new in spec.remappings:
-        arguments += ["-r", f"{old}:={new}"]
-    return [sys.executable, "-m", "mer_ros.nodes.start", spec.executable, "--ros-args", *arguments]
+        common += ["-r", f"__ns:=/{graph.namespace.strip('/')}"]
+    start = [sys.executable, "-m", "mer_ros.nodes.start", spec.executable]
+    return [*start, *spec.part_arguments, "--ros-args", *common, *spec.own_arguments]
 
 
 def check_ros() -> None:
@@ -53,10 +52,17 @@ class _Child:
     spec: NodeSpec
     process: subprocess.Popen[bytes]
     log: IO[bytes] | None = None
+    reader: threading.Thread | None = None  # of the output that is not written to a log by the process itself
     begun_at: float = field(default_factory=time.monotonic)
     respawn: Respawn = field(default_factory=Respawn)
     ended: bool = False
     back_at: float | None = None  # when it is started again
+
+    def close_log(self) -> None:
+        if self.reader is not None:  # it ends with the process, unless that has children who write on
+            self.reader.join(timeout=1.0)
+        if self.log is not None:
+            self.log.close()
 
 
 @dataclass
@@ -91,8 +97,12 @@ class GraphProcesses:
         self.stop()
 
     def pid_of(self, name: str) -> int:
-        """Return the process id of a node."""
-        return next(child.process.pid for child in self._children if child.spec.name == name)
+        """Return the id of the process that a node lives in."""
+        return next(
+            child.process.pid
+            for child in self._children
+            if child.spec.name == name or any(part.name == name for part in child.spec.parts)
+        )
 
     def poll(self) -> bool:
         """Start again what has ended by itself; return False when a node that ends the graph has ended."""
@@ -107,10 +117,10 @@ class GraphProcesses:
             if not child.ended:
                 self._note_end(child, code)
             elif child.back_at is not None and time.monotonic() >= child.back_at:
-                if child.log is not None:
-                    child.log.close()
+                child.close_log()
                 fresh = self._start(child.spec)
                 child.process, child.log, child.begun_at = fresh.process, fresh.log, fresh.begun_at
+                child.reader = fresh.reader
                 child.ended, child.back_at = False, None
                 self.restarts[child.spec.name] = self.restarts.get(child.spec.name, 0) + 1
         return True
@@ -141,8 +151,7 @@ class GraphProcesses:
         self.exit_codes = {child.spec.name: child.process.poll() for child in self._children}
         self.failed = [name for name, code in self.exit_codes.items() if code != 0]
         for child in self._children:
-            if child.log is not None:
-                child.log.close()
+            child.close_log()
         self._children = []
         return self.failed
 
@@ -151,7 +160,8 @@ class GraphProcesses:
         log = None
         if self.log_dir is not None:
             self.log_dir.mkdir(parents=True, exist_ok=True)
-            log = open(self.log_dir / f"{spec.name}.log", "ab")  # noqa: SIM115 - lives as long as the process
+            if not spec.parts:
+                log = open(self.log_dir / f"{spec.name}.log", "ab")  # noqa: SIM115 - lives as long as the process
         # What is sent to the node before it can take it is kept for it: it unblocks both when it can.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
         try:
@@ -165,15 +175,26 @@ class GraphProcesses:
             )
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        reader = None
         if process.stdout is not None:
-            threading.Thread(target=_forward, args=(spec.name, process.stdout), daemon=True).start()
-        return _Child(spec, process, log)
+            reader = threading.Thread(target=_forward, args=(spec, process.stdout, self.log_dir), daemon=True)
+            reader.start()
+        return _Child(spec, process, log, reader)
 
 
-def _forward(name: str, stream: IO[bytes]) -> None:
-    for line in stream:
-        sys.stdout.write(f"[{name}] {line.decode(errors='replace')}")
-        sys.stdout.flush()
+def _forward(spec: NodeSpec, stream: IO[bytes], log_dir: Path | None) -> None:
+    """Write a process's output to the logs of its nodes, or to our own, each line with its node's name."""
+    names = [part.name for part in spec.parts]
+    with ExitStack() as files:
+        logs: dict[str, IO[bytes]] = {}
+        for name, line in by_node(stream, names, spec.name):
+            if log_dir is None:
+                sys.stdout.write(f"[{name}] {line.decode(errors='replace')}")
+                sys.stdout.flush()
+                continue
+            if name not in logs:
+                logs[name] = files.enter_context(open(log_dir / f"{name}.log", "ab", buffering=0))
+            logs[name].write(line)
 
 
 class Interrupted:
@@ -244,6 +265,7 @@ def add_run_parser(subparsers: Any) -> None:
         "  mer run                                        the drivers of your camera and microphone run elsewhere\n"
         "  mer run --webcam 0 --audio-device default      this machine's own camera and microphone\n"
         "  mer run --play meeting.mp4                     a video file or a bag in their place\n"
+        "  mer run --composed                             all nodes in one process\n"
         "  mer run --no-speech-to-text --namespace head   without words; topics below /head",
     )
     add_setting_arguments(parser)

@@ -22,7 +22,7 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 
 from mer_ros.errors import MerError
-from mer_ros.nodes import qos
+from mer_ros.nodes import arguments, qos
 from mer_ros.nodes.health import ERROR, OK, STALE, WARN, Condition, Health
 from mer_ros.nodes.parameters import Parameter, Parameters
 
@@ -70,7 +70,7 @@ class PipelineNode(LifecycleNode):
     table: ClassVar[tuple[Parameter, ...]] = ()
 
     def __init__(self, name: str) -> None:
-        super().__init__(name)
+        super().__init__(name, cli_args=arguments.own())
         self.parameters = Parameters(self, self.table)
         self.health = Health(self, self._whole_condition)
         self.guarded = Guard(self, self.health)
@@ -242,18 +242,13 @@ def spin(make: Callable[[], Node]) -> int:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    node: Node | None = None
     try:
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
     except RCLError as error:  # a name or an argument that ROS 2 does not take
         print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
         return 2
     try:
-        node = make()
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        while not ended.is_set():
-            executor.spin_once(timeout_sec=_NOTICE_S)
+        live(make, ended)
     except ExternalShutdownException:
         pass
     except (MerError, ParameterException) as error:
@@ -262,7 +257,22 @@ def spin(make: Callable[[], Node]) -> int:
     except SystemExit as end:  # a player that has come to its end
         return int(end.code or 0)
     finally:
-        if node is not None:
-            node.destroy_node()
         rclpy.try_shutdown()
     return 0
+
+
+def live(make: Callable[[], Node], ended: threading.Event) -> None:
+    """Make a node and spin it in this thread until `ended` is set, or something is raised."""
+    node: Node | None = None
+    executor: SingleThreadedExecutor | None = None
+    try:
+        node = make()
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        while not ended.is_set():
+            executor.spin_once(timeout_sec=_NOTICE_S)
+    finally:
+        if executor is not None:
+            executor.shutdown(timeout_sec=0)
+        if node is not None:
+            node.destroy_node()

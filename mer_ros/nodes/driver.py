@@ -10,7 +10,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 
-from mer_ros.nodes import qos
+from mer_ros.nodes import arguments, qos
 from mer_ros.nodes.conversions.audio import chunk_message
 from mer_ros.nodes.conversions.vision import image_message
 from mer_ros.nodes.health import ERROR, WARN, Condition, Health
@@ -36,7 +36,7 @@ class DriverNode(Node):
     table: ClassVar[tuple[Parameter, ...]] = ()
 
     def __init__(self, name: str, *, images: bool, audio: bool) -> None:
-        super().__init__(name)
+        super().__init__(name, cli_args=arguments.own())
         self.parameters = Parameters(self, self.table)
         self.condition = Condition()
         self.health = Health(self, lambda: self.condition)

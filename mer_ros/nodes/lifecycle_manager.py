@@ -19,6 +19,7 @@ from lifecycle_msgs.srv import ChangeState, GetState
 from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
+from mer_ros.nodes import arguments
 from mer_ros.nodes.base import Guard, spin
 from mer_ros.nodes.health import OK, WARN, Condition, Health
 from mer_ros.nodes.parameters import Parameter, Parameters
@@ -61,7 +62,7 @@ class LifecycleManager(Node):
     )
 
     def __init__(self) -> None:
-        super().__init__("lifecycle_manager")
+        super().__init__("lifecycle_manager", cli_args=arguments.own())
         parameters = Parameters(self, self.table)
         self._check_ticks = max(1, round(parameters["check_period_s"] / _PERIOD_S))
         self._wards = [self._ward(name) for name in parameters["nodes"] if name]

@@ -20,6 +20,7 @@ NODES = (
     "audio_device",
     "file_player",
     "lifecycle_manager",
+    "composed",
 )
 
 
@@ -33,7 +34,7 @@ def start(name: str) -> int:
     return code
 
 
-camera, microphone, speech_to_text, fusion, webcam, audio_device, file_player, lifecycle_manager = (
+camera, microphone, speech_to_text, fusion, webcam, audio_device, file_player, lifecycle_manager, composed = (
     partial(start, name) for name in NODES
 )
 
