@@ -17,10 +17,13 @@ from mer_ros.errors import ModelError
 
 FILE_NAME = "manifest.yaml"
 FORMAT = 1
-TASKS = ("text", "speech", "face", "early_fusion", "dialogue", "fusion")
+TASKS = ("text", "speech", "face", "identity", "early_fusion", "dialogue", "fusion")
 FUSION = "fusion"  # its file is YAML: weights for the fusion, and no network
+IDENTITY = "identity"  # tells faces apart, and says nothing of emotions: no labels, no prior
 DTYPES = ("float32", "int64", "int32", "uint8", "bool", "string")
 PROBABILITIES = "probabilities"
+ENCODING = "encoding"
+ENCODING_LENGTH = 128
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -78,6 +81,10 @@ class ModelEntry:
         if not self.data or not all(isinstance(d, str) and d for d in self.data):
             raise self._error("data", self.data, "list the names of the corpora it was trained on")
 
+    @property
+    def _classes(self) -> tuple[str, ...]:
+        return () if self.task == IDENTITY else EMOTIONS
+
     def _error(self, name: str, value: object, mend: str) -> ModelError:
         return ModelError(f"model {self.name}: {name} is {value!r}; {mend}")
 
@@ -91,8 +98,9 @@ class ModelEntry:
             raise self._error("task", self.task, f"use one of {', '.join(TASKS)}")
 
     def _check_tensors(self) -> None:
-        if tuple(self.labels) != EMOTIONS:
-            raise self._error("labels", list(self.labels), f"they must be {', '.join(EMOTIONS)}, in this order")
+        if tuple(self.labels) != self._classes:
+            names = ", ".join(self._classes) or "none"
+            raise self._error("labels", list(self.labels), f"they must be {names}, in this order")
         for kind in ("inputs", "outputs"):
             tensors = getattr(self, kind)
             if not tensors:
@@ -104,15 +112,18 @@ class ModelEntry:
                     raise self._error(f"shape of {name}", list(spec.shape), "its first number must be null: the batch")
                 if any(n is not None and (not _is_int(n) or n < 1) for n in spec.shape):
                     raise self._error(f"shape of {name}", list(spec.shape), "use numbers above 0, or null")
-        wanted = TensorSpec("float32", (None, len(EMOTIONS)))
-        if self.outputs.get(PROBABILITIES) != wanted:
-            got = self.outputs.get(PROBABILITIES)
-            raise self._error(f"output {PROBABILITIES}", got and str(got), f"every model must give it as {wanted}")
+        name, width = (ENCODING, ENCODING_LENGTH) if self.task == IDENTITY else (PROBABILITIES, len(EMOTIONS))
+        wanted = TensorSpec("float32", (None, width))
+        if self.outputs.get(name) != wanted:
+            got = self.outputs.get(name)
+            raise self._error(f"output {name}", got and str(got), f"every {self.task} model must give it as {wanted}")
 
     def _check_numbers(self) -> None:
         prior = self.prior
-        if len(prior) != len(EMOTIONS) or not all(_is_number(p) and p > 0 for p in prior) or abs(sum(prior) - 1) > 1e-3:
-            raise self._error("prior", list(prior), f"use {len(EMOTIONS)} shares above 0 that sum to 1")
+        classes = len(self._classes)
+        right = all(_is_number(p) and p > 0 for p in prior) and (not classes or abs(sum(prior) - 1) <= 1e-3)
+        if len(prior) != classes or not right:
+            raise self._error("prior", list(prior), f"use {classes} shares above 0 that sum to 1")
         if not _is_number(self.reliability) or not 0 <= self.reliability <= 1:
             raise self._error("reliability", self.reliability, "use a number from 0 to 1")
         if not isinstance(self.metrics.get("split"), str) or not self.metrics["split"]:

@@ -57,7 +57,8 @@ def card_text(entry: ModelEntry, record: Record, size: int) -> str:
     lines += ["## What it takes and gives", ""]
     lines += [f"- input `{name}`: {spec}" for name, spec in entry.inputs.items()]
     lines += [f"- output `{name}`: {spec}" for name, spec in entry.outputs.items()]
-    lines += ["", f"Labels: {', '.join(EMOTIONS)}. File: `{entry.file}`, {_size(size)}."]
+    labels = f"Labels: {', '.join(entry.labels)}. " if entry.labels else ""
+    lines += ["", f"{labels}File: `{entry.file}`, {_size(size)}."]
     if record.parameters:
         lines[-1] += f" It holds {record.parameters:,} parameters."
     if record.difference is not None:
@@ -67,8 +68,9 @@ def card_text(entry: ModelEntry, record: Record, size: int) -> str:
         lines += [*_measured(entry, record.measured), ""]
     lines += [f"Held out in its training: {record.split}.", ""]
     lines += [*_of_training(entry, record.measured), ""]
-    shares = ", ".join(f"{e} {p:.3f}" for e, p in zip(EMOTIONS, entry.prior, strict=True))
-    lines += [f"Prior that it was trained to (removed by the fusion): {shares}.", ""]
+    if entry.prior:
+        shares = ", ".join(f"{e} {p:.3f}" for e, p in zip(EMOTIONS, entry.prior, strict=True))
+        lines += [f"Prior that it was trained to (removed by the fusion): {shares}.", ""]
     lines += ["## Data and terms", "", *(f"- {name}" for name in entry.data), "", entry.terms, ""]
     lines += ["## Limits", "", *(f"- {limit}" for limit in record.limits), ""]
     lines += ["## Made by", "", "```", entry.command, "```", ""]

@@ -13,6 +13,7 @@ import numpy as np
 from mer_ros.audio.emotion import AudioEmotion
 from mer_ros.evaluation.run import utterance_of, window_of
 from mer_ros.inference import Model, ModelEntry, load_manifest, load_model
+from mer_ros.inference.manifest import ENCODING, IDENTITY, PROBABILITIES
 from mer_ros.text.conversation import Said
 from mer_ros.text.emotion import TextEmotion
 from mer_ros.text.tokens import token_row
@@ -94,7 +95,7 @@ def _arrays(model: Model) -> np.ndarray:
             feed[name] = rng.dirichlet(np.ones(shape[-1]), shape[:-1]).astype(np.float32)
         else:
             feed[name] = rng.random(shape, dtype=np.float32).round()
-    return model.run(**feed)["probabilities"]
+    return model.run(**feed)[ENCODING if model.entry.task == IDENTITY else PROBABILITIES]
 
 
 def write(folder: Path) -> None:

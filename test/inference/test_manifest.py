@@ -200,3 +200,12 @@ def test_an_entry_for_another_file_is_not_written(tmp_path):
     with pytest.raises(ModelError, match="was altered"):
         add_entry(tmp_path, entry)
     assert not (tmp_path / "manifest.yaml").exists()
+
+
+def test_a_model_that_tells_faces_apart_has_an_encoding_and_no_classes(tmp_path):
+    probable = add_model(tmp_path, "text")
+    encoding = {"encoding": TensorSpec("float32", (None, 128))}
+    entry = replace(probable, task="identity", labels=(), prior=(), outputs=encoding)
+    for name in ("labels", "prior", "outputs"):
+        with pytest.raises(ModelError, match=name.removesuffix("s")):
+            replace(entry, **{name: getattr(probable, name)})
