@@ -25,6 +25,7 @@ from mer_ros.vision.crops import paste_face
 from mer_ros.vision.emotion import FaceEmotion
 
 EARLY_FRAMES = 10
+CROPS_REMEMBERED = 4_096  # a minute and more of five faces, ten crops of each a second
 UNFITTED_INDEPENDENCE = 0.5
 
 
@@ -97,7 +98,8 @@ def _expert(model: Model, estimate: Callable[..., ModalityEstimate]) -> Expert:
 
 
 def _face(model: Model) -> Expert:
-    return _expert(model, FaceEmotion(model).estimate)
+    face = FaceEmotion(model, CROPS_REMEMBERED)
+    return replace(_expert(model, face.estimate), forget=face.forget)
 
 
 def _audio(model: Model) -> Expert:

@@ -25,7 +25,7 @@ class Expert:
     of a Transcript with the turns before it and that id. An Utterance that goes on comes with remember=False.
     prior: float [7], the class prior of its training data. reliability: 0..1, how well it does on held-out data.
     worth: from the quality of its input to the trust that it deserves, as fitted; None: reliability times quality.
-    forget: to be called when ids of persons may mean others from now on; None: it keeps nothing of persons.
+    forget: to be called when ids of persons and tracks may mean others from now on; None: it keeps nothing of them.
     """
 
     estimate: Callable[..., ModalityEstimate]

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
+from collections import Counter
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_ros.emotion import EMOTIONS, Modality, ModalityEstimate
-from mer_ros.errors import ModelError
+from mer_ros.emotion import Modality, ModalityEstimate
 from mer_ros.inference import Model
 from mer_ros.utterance import FaceSample, VisualWindow
+from mer_ros.vision.answers import Answers
 
 #: Faces of this size and more have all the detail that a 48-pixel network sees, with its margin to spare.
 GOOD_SIZE_PX = 64.0
@@ -32,10 +32,12 @@ class FaceEmotion:
 
     model: inputs `face` uint8 [B, 96, 96, 3] and `context` uint8 [B, 112, 150, 3]; outputs `probabilities`
     [B, 7] and perhaps `sentiment_probabilities` [B, 3].
+    remembered: of so many crops the model's answers are kept, so that a window of crops that came in earlier windows
+    costs almost nothing; 0 for none.
     """
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    def __init__(self, model: Model, remembered: int = 0) -> None:
+        self._answers = Answers(model, remembered)
         self.name = str(getattr(model.entry, "name", ""))
 
     def estimate(self, window: VisualWindow) -> ModalityEstimate:
@@ -47,23 +49,26 @@ class FaceEmotion:
         reason = _reason(window)
         if reason:
             return ModalityEstimate(Modality.FACE, reason=reason, model=self.name)
-        samples = window.samples
-        outputs = self._model.run(
-            face=np.stack([sample.face for sample in samples]),
-            context=np.stack([sample.context for sample in samples]),
-        )
-        marks = np.array([sample_quality(sample) for sample in samples])
+        probabilities, sentiments = self._answers.of(window.track_id, window.samples)
+        marks = np.array([sample_quality(sample) for sample in window.samples])
         weights = (marks + 1e-6) / (marks + 1e-6).sum()
-        probabilities = _mean(outputs["probabilities"], weights, len(EMOTIONS), self.name)
-        sentiment = outputs.get("sentiment_probabilities")
         return ModalityEstimate(
             Modality.FACE,
-            probabilities,
-            sentiment=None if sentiment is None else _mean(sentiment, weights, 3, self.name),
+            _mean(probabilities, weights),
+            sentiment=_mean(sentiments, weights) if sentiments.size else None,
             quality=window_quality(marks),
             model=self.name,
             latency_ms=(time.perf_counter() - start) * 1e3,
         )
+
+    @property
+    def counts(self) -> Counter[str]:
+        """How many crops the model was asked about (crops_scored), and of how many the answer was known."""
+        return self._answers.counts
+
+    def forget(self) -> None:
+        """Forget all answers: ids and stamps may mean others."""
+        self._answers.forget()
 
 
 def sample_quality(sample: FaceSample) -> float:
@@ -100,11 +105,6 @@ def _reason(window: VisualWindow) -> str:
     return "no face in view" if window.frames_seen else "no camera frames"
 
 
-def _mean(rows: NDArray[Any], weights: NDArray[np.floating], columns: int, name: str) -> NDArray[np.floating]:
-    if rows.shape != (len(weights), columns) or not np.isfinite(rows).all():
-        raise ModelError(
-            f"face model {name!r} gave {rows.shape} with {int(np.sum(~np.isfinite(rows)))} values not finite: "
-            f"its contract is [{len(weights)}, {columns}], finite"
-        )
+def _mean(rows: NDArray[np.floating], weights: NDArray[np.floating]) -> NDArray[np.floating]:
     mean = weights @ rows.astype(np.float64)
     return np.asarray(mean / mean.sum())

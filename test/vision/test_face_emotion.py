@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
+from mer_ros import resources
 from mer_ros.emotion import Modality
 from mer_ros.errors import ModelError
+from mer_ros.inference import load_model
 from mer_ros.utterance import Box, FaceSample, VisualWindow
 from mer_ros.vision.crops import crop_face
 from mer_ros.vision.detector import make_detector
@@ -137,3 +140,107 @@ def test_a_model_that_breaks_its_contract_is_refused(face, output) -> None:
     model.run = lambda **arrays: {"probabilities": output}
     with pytest.raises(ModelError, match="brightness"):
         FaceEmotion(model).estimate(window(sample(face)))
+
+
+class CountingModel(BrightnessModel):
+    """Counts the crops that it is asked about. leaning: answers depend on the batch, as dynamic scales make them."""
+
+    def __init__(self, leaning: float = 0.0) -> None:
+        super().__init__(sentiment=True)
+        self.leaning = leaning
+        self.batches: list[int] = []
+
+    def run(self, **arrays: np.ndarray) -> dict[str, np.ndarray]:
+        self.batches.append(len(arrays["face"]))
+        outputs = super().run(**arrays)
+        light = outputs["probabilities"][:, 6]
+        light = light * (1 - self.leaning) + light.mean() * self.leaning
+        outputs["probabilities"][:, 0], outputs["probabilities"][:, 6] = 1 - light, light
+        return outputs
+
+
+def crops(face: np.ndarray, *numbers: int) -> tuple[FaceSample, ...]:
+    """Crops of different light, each with the stamp of its number."""
+    return tuple(replace(sample((face * (0.3 + 0.01 * n)).astype(np.uint8)), stamp_ns=n * 10**8) for n in numbers)
+
+
+def same(one, other) -> bool:
+    return np.allclose(one.probabilities, other.probabilities, atol=1e-9) and one.quality == other.quality
+
+
+def test_each_crop_is_asked_about_once(face) -> None:
+    model = CountingModel()
+    remembering = FaceEmotion(model, 100)
+    probed = len(model.batches)
+    for first in range(0, 40, 5):
+        remembering.estimate(window(*crops(face, *range(first, first + 5))))
+    assert model.batches[probed:] == [5] * 8
+    final = window(*crops(face, *range(0, 40, 3)))
+    assert same(remembering.estimate(final), FaceEmotion(CountingModel()).estimate(final))
+    assert sum(model.batches[probed:]) == 40
+    mixed = remembering.estimate(window(*crops(face, 38, 39, 40, 41)))
+    assert same(mixed, FaceEmotion(CountingModel()).estimate(window(*crops(face, 38, 39, 40, 41))))
+    assert mixed.sentiment.sum() == pytest.approx(1)
+    assert model.batches[probed + 8 :] == [2]
+    assert remembering.counts == {"crops_scored": 42, "crops_known": 16}
+
+
+def test_ids_and_stamps_that_mean_others_get_answers_of_their_own(face) -> None:
+    remembering = FaceEmotion(CountingModel(), 100)
+    dark, bright = (sample((face * light).astype(np.uint8)) for light in (0.3, 0.9))  # the same track and stamp
+    for one in (dark, bright, dark):
+        assert same(remembering.estimate(window(one)), FaceEmotion(CountingModel()).estimate(window(one)))
+
+
+def test_what_is_forgotten_is_asked_about_again(face) -> None:
+    model = CountingModel()
+    remembering = FaceEmotion(model, 100)
+    probed = len(model.batches)
+    for _ in range(2):
+        remembering.estimate(window(*crops(face, 1, 2)))
+        remembering.forget()
+    assert model.batches[probed:] == [2, 2]
+
+
+def test_memory_is_bounded_and_a_window_may_be_longer_than_it(face) -> None:
+    model = CountingModel()
+    remembering = FaceEmotion(model, 8)
+    probed = len(model.batches)
+    whole = window(*crops(face, *range(20)))
+    assert same(remembering.estimate(whole), FaceEmotion(CountingModel()).estimate(whole))
+    remembering.estimate(window(*crops(face, *range(12, 20))))  # the last eight are known
+    remembering.estimate(window(*crops(face, 0)))
+    assert model.batches[probed:] == [20, 1]
+
+
+@pytest.mark.parametrize(("leaning", "batches"), [(0.0, [3, 1]), (0.2, [1, 1, 1, 1])])
+def test_answers_do_not_depend_on_the_company_in_which_crops_come(face, leaning, batches) -> None:
+    model = CountingModel(leaning)
+    remembering = FaceEmotion(model, 100)
+    probed = len(model.batches)
+    together = remembering.estimate(window(*crops(face, 1, 2, 3))).probabilities
+    remembering.estimate(window(*crops(face, 4)))
+    assert model.batches[probed:] == batches
+    alone = FaceEmotion(CountingModel(leaning), 100)
+    for number in (1, 2, 3):
+        alone.estimate(window(*crops(face, number)))
+    assert alone.estimate(window(*crops(face, 1, 2, 3))).probabilities == pytest.approx(together, abs=1e-9)
+
+
+def test_without_a_memory_every_window_is_asked_about_whole(face) -> None:
+    model = CountingModel(0.2)
+    forgetful = FaceEmotion(model)
+    for _ in range(2):
+        forgetful.estimate(window(*crops(face, 1, 2, 3)))
+    assert model.batches == [3, 3]
+
+
+def test_the_models_here_answer_alike_alone_and_in_company(face) -> None:
+    model = load_model(resources.models_dir(), "face")
+    whole = window(*crops(face, *range(16)))
+    remembering = FaceEmotion(model, 100)
+    for number in range(16):
+        remembering.estimate(window(*crops(face, number)))
+    known = remembering.estimate(whole)
+    assert remembering.counts["crops_scored"] == 16
+    assert known.probabilities == pytest.approx(FaceEmotion(model).estimate(whole).probabilities, abs=1e-5)
