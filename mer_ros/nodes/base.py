@@ -7,6 +7,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 import rclpy
@@ -25,6 +26,7 @@ from mer_ros.errors import MerError
 from mer_ros.nodes import arguments, qos
 from mer_ros.nodes.health import ERROR, OK, STALE, WARN, Condition, Health
 from mer_ros.nodes.parameters import Parameter, Parameters
+from mer_ros.nodes.watchdog import Watchdog
 
 _COMPLAIN_EVERY_S = 5.0
 _NOTICE_S = 0.1  # how soon a signal is noticed while nothing comes in
@@ -35,16 +37,20 @@ RCLError = rclpy_implementation.RCLError
 class Guard:
     """Runs callbacks so that bad input is counted and said, and never ends the node."""
 
-    def __init__(self, node: Node, health: Health) -> None:
+    def __init__(self, node: Node, health: Health, watchdog: Watchdog | None = None) -> None:
         self._node = node
         self._health = health
+        self._watching = watchdog.watching if watchdog else lambda _: nullcontext()
 
     def __call__(self, callback: Callable[..., None]) -> Callable[..., None]:
         """Return `callback`, guarded."""
 
+        what = callback.__name__.removeprefix("_on").strip("_").replace("_", " ")
+
         def guarded(*arguments: Any) -> None:
             try:
-                callback(*arguments)
+                with self._watching(what):
+                    callback(*arguments)
             except MerError as error:
                 self._health.counts["refused"] += 1
                 self._node.get_logger().warning(str(error), throttle_duration_sec=_COMPLAIN_EVERY_S)
@@ -73,7 +79,8 @@ class PipelineNode(LifecycleNode):
         super().__init__(name, cli_args=arguments.own())
         self.parameters = Parameters(self, self.table)
         self.health = Health(self, self._whole_condition)
-        self.guarded = Guard(self, self.health)
+        self._watchdog = Watchdog(name, self._tell_hang)
+        self.guarded = Guard(self, self.health, self._watchdog)
         self.add_on_set_parameters_callback(self._may_set)
         # rclpy ends the process when a transition is asked for that the state has not (ros2/rclpy issue 1209).
         self._change_state = self._service_change_state.callback
@@ -124,6 +131,7 @@ class PipelineNode(LifecycleNode):
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Build; a failure leaves the node unconfigured and says why."""
+        self._watchdog.limit_s = self.parameters["hang_limit_s"]
         if not self._attempt(self.build):
             self._release()
             return TransitionCallbackReturn.FAILURE
@@ -168,6 +176,15 @@ class PipelineNode(LifecycleNode):
         self._release()
         self._label = "unconfigured"
         return TransitionCallbackReturn.SUCCESS
+
+    def destroy_node(self) -> None:
+        """End the watchdog first."""
+        self._watchdog.close()
+        super().destroy_node()
+
+    def _tell_hang(self, sentence: str) -> None:
+        # From the watchdog's thread: what the stages count may be in the making.
+        self.health.tell(Condition(ERROR, sentence, {"state": self._label}))
 
     def _attempt(self, action: Callable[[], None]) -> bool:
         """Return whether `action` went well; why not is logged and shown in the diagnostics."""
@@ -230,7 +247,8 @@ class PipelineNode(LifecycleNode):
         condition = self.condition()
         if self.health.counts["faults"] and condition.level == OK:
             condition = Condition(WARN, "faults happened, see the log", condition.values)
-        return Condition(condition.level, condition.message, {**condition.values, "state": self._label})
+        hangs = {"hangs": self._watchdog.hangs} if self._watchdog.hangs else {}
+        return Condition(condition.level, condition.message, {**condition.values, **hangs, "state": self._label})
 
 
 def spin(make: Callable[[], Node]) -> int:

@@ -39,8 +39,11 @@ class Health:
 
     def publish(self) -> None:
         """Publish the condition now."""
-        condition = self._condition()
-        values = {**condition.values, **self.counts}
+        self.tell(self._condition())
+
+    def tell(self, condition: Condition) -> None:
+        """Publish this condition, with the counts, in place of the node's own."""
+        values = {**condition.values, **dict(self.counts)}
         status = DiagnosticStatus(
             level=condition.level,
             name=self._node.get_fully_qualified_name().lstrip("/"),

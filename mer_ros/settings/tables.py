@@ -83,6 +83,12 @@ _DIALOGUE = {
     "remembered_turns": ("turns kept at most", 1, 1000),
 }
 
+_EVERY_NODE = (
+    Parameter(
+        "hang_limit_s", 30.0, "a node that is busy with one message for so long is started again; 0: never", 0.0, 3600.0
+    ),
+)
+
 CAMERA: tuple[Parameter, ...] = (
     Parameter("compressed", False, "subscribe to image_raw/compressed in place of image_raw"),
     Parameter("reliability", "best_effort", "of the image subscription", choices=("best_effort", "reliable")),
@@ -92,6 +98,7 @@ CAMERA: tuple[Parameter, ...] = (
     Parameter("detector_width_px", 0, "wider frames are scaled down for it; 0: the detector's own", 0, 4096),
     *table_of("observer", ObserverOptions(), _OBSERVER),
     *table_of("tracker", TrackerOptions(), _TRACKER),
+    *_EVERY_NODE,
 )
 MICROPHONE: tuple[Parameter, ...] = (
     Parameter(
@@ -108,6 +115,7 @@ MICROPHONE: tuple[Parameter, ...] = (
     *table_of("stream", StreamOptions(), _STREAM),
     *table_of("segmenter", SegmenterOptions(), _SEGMENTER),
     *table_of("gate", GateOptions(), _GATE),
+    *_EVERY_NODE,
 )
 SPEECH_TO_TEXT: tuple[Parameter, ...] = (
     Parameter("recogniser", SpeechOptions().backend, "where the words come from", choices=RECOGNISERS),
@@ -121,12 +129,18 @@ SPEECH_TO_TEXT: tuple[Parameter, ...] = (
     ),
     Parameter("max_utterance_s", SpeechOptions().max_utterance_s, "longer utterances are cut", 1.0, 60.0),
     Parameter(
+        "words_type",
+        "std_msgs/msg/String",
+        "type of the topic words: std_msgs/msg/String, hri_msgs/msg/LiveSpeech or whisper_msgs/msg/Transcription",
+    ),
+    Parameter(
         "outside.max_delay_ms",
         OutsideOptions().max_delay_ms,
         "words from outside may come so long after the end of their utterance",
         0,
         60000,
     ),
+    *_EVERY_NODE,
 )
 FUSION: tuple[Parameter, ...] = (
     Parameter("models", "", "folder with the models' manifest; empty: the models of this package"),
@@ -143,6 +157,7 @@ FUSION: tuple[Parameter, ...] = (
     Parameter("fusion.trust", list(FusionOptions().trust), _TRUST),
     *table_of("fusion", FusionOptions(), _FUSION),
     *table_of("dialogue", DialogueOptions(), _DIALOGUE),
+    *_EVERY_NODE,
 )
 
 TABLES = {"camera": CAMERA, "microphone": MICROPHONE, "speech_to_text": SPEECH_TO_TEXT, "fusion": FUSION}
