@@ -46,8 +46,9 @@ class GraphSettings:
     )
     audio_topic: str = _setting("audio", "topic of the audio driver")
     robot_speaking_topic: str = _setting("robot_speaking", "topic that tells while the robot speaks (std_msgs/Bool)")
-    words_topic: str = _setting(
-        "words", "topic of an outside recogniser (std_msgs/String), with the recogniser 'outside'"
+    words_topic: str = _setting("words", "topic of an outside recogniser, with the recogniser 'outside'")
+    words_type: str = _setting(
+        "", "type of that topic, for instance hri_msgs/msg/LiveSpeech; empty: as the parameters say"
     )
     emotion_topic: str = _setting("emotion", "topic of the emotions; interim ones come below it on /live")
     camera: bool = _setting(True, "start the camera node")
@@ -161,7 +162,9 @@ def describe(settings: GraphSettings) -> Graph:
     common = _given(use_sim_time=settings.use_sim_time)
     specific: dict[str, dict[str, Any]] = {
         "fusion": _given(models=settings.models, device=settings.device),
-        "speech_to_text": _given(recogniser=settings.recogniser, model=settings.recogniser_model),
+        "speech_to_text": _given(
+            recogniser=settings.recogniser, model=settings.recogniser_model, words_type=settings.words_type
+        ),
         "camera": _given(compressed=settings.compressed),
         "microphone": {},
     }

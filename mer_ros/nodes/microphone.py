@@ -6,7 +6,6 @@ Service `~/mute` (std_srvs/SetBool).
 
 from __future__ import annotations
 
-import importlib
 import math
 import sys
 import time
@@ -18,12 +17,12 @@ from std_srvs.srv import SetBool
 
 from mer_ros import stages
 from mer_ros.audio.gate import Gate, GatedListener, GateOptions
-from mer_ros.errors import MissingDependencyError
 from mer_ros.messages.audio import SoundFormat, chunk_of
 from mer_ros.nodes import qos
 from mer_ros.nodes.base import PipelineNode, spin
 from mer_ros.nodes.conversions.audio import utterance_message
 from mer_ros.nodes.health import WARN, Condition
+from mer_ros.nodes.message_types import message_type
 from mer_ros.settings.tables import MICROPHONE
 from mer_ros.utterance import Utterance as Speech
 
@@ -49,7 +48,7 @@ class MicrophoneNode(PipelineNode):
     def build(self) -> None:
         """Make the listener."""
         p = self.parameters
-        self._type = message_type(p["audio_type"])
+        self._type = message_type(p["audio_type"], "audio_type")
         self._format = SoundFormat(p["sample_rate"], p["channels"], p["sample_format"])
         self._own_voice = stages.gate(p)
         self._muting = Gate(GateOptions(hold_off_ms=0.0, longest_s=math.inf))
@@ -118,17 +117,6 @@ class MicrophoneNode(PipelineNode):
     def _publish(self, utterances: list[Speech]) -> None:
         for utterance in utterances:
             self._utterance.publish(utterance_message(utterance, self._frame_id))
-
-
-def message_type(name: str) -> Any:
-    """Return the class of a message type such as mer_msgs/msg/AudioChunk; raises MissingDependencyError."""
-    package, _, kind = name.replace("/msg/", "/").partition("/")
-    try:
-        return getattr(importlib.import_module(f"{package}.msg"), kind)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise MissingDependencyError(
-            f"audio_type is '{name}', which cannot be imported; install its package, or correct the name"
-        ) from error
 
 
 def main() -> int:

@@ -1,21 +1,24 @@
 """Speech-to-text node: utterances in, transcripts out, partial ones while somebody speaks.
 
-Subscribes `utterance` and, when the words come from outside, `words` (std_msgs/String); publishes `transcript`.
+Subscribes `utterance` and, when the words come from outside, `words` (a type of any known recogniser); publishes
+`transcript`.
 """
 
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 from mer_msgs.msg import Transcript, Utterance
-from std_msgs.msg import String
 
 from mer_ros import stages
+from mer_ros.messages.words import words_of
 from mer_ros.nodes import qos
 from mer_ros.nodes.base import PipelineNode, spin
 from mer_ros.nodes.conversions.audio import utterance_of
-from mer_ros.nodes.conversions.words import sane_text, transcript_message
+from mer_ros.nodes.conversions.words import transcript_message
 from mer_ros.nodes.health import WARN, Condition
+from mer_ros.nodes.message_types import message_type
 from mer_ros.settings.tables import SPEECH_TO_TEXT
 from mer_ros.speech.outside import OutsideWords
 from mer_ros.speech.transcriber import Transcriber
@@ -36,6 +39,7 @@ class SpeechToTextNode(PipelineNode):
         """Load the recogniser."""
         p = self.parameters
         if p["recogniser"] == stages.OUTSIDE:
+            self._words_type = message_type(p["words_type"], "words_type")
             self._outside = stages.outside_words(p)
         else:
             self._transcriber = stages.transcriber(stages.speech_options(p))
@@ -46,7 +50,7 @@ class SpeechToTextNode(PipelineNode):
         """Subscribe."""
         self.listen(Utterance, "utterance", self._on_utterance, qos.events())
         if self._outside is not None:
-            self.listen(String, "words", self._on_words, qos.events())
+            self.listen(self._words_type, "words", self._on_words, qos.events())
 
     def drop(self) -> None:
         """Let go of the recogniser."""
@@ -64,12 +68,9 @@ class SpeechToTextNode(PipelineNode):
         stage = self._outside.utterance if self._outside else self._transcriber.push  # type: ignore[union-attr]
         self._publish(stage(utterance_of(message)))
 
-    def _on_words(self, message: String) -> None:
-        # A String has no stamp: it came now, and what it tells of was said before.
-        now_ns = self.now_ns()
-        words = Words(0, now_ns, now_ns, sane_text(message.data), is_final=True, source=stages.OUTSIDE)
+    def _on_words(self, message: Any) -> None:
         if self._outside is not None:
-            self._publish(self._outside.push(words))
+            self._publish(self._outside.push(words_of(message, self.now_ns(), stages.OUTSIDE)))
 
     def _publish(self, transcripts: list[Words]) -> None:
         for transcript in transcripts:

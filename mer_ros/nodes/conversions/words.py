@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from mer_msgs.msg import Transcript as TranscriptMsg
 
-from mer_ros.errors import InputError
+from mer_ros.messages.words import sane_text
 from mer_ros.nodes.conversions.stamps import header, to_ns, to_time
 from mer_ros.utterance import Transcript
-
-LONGEST_TEXT = 10_000  # characters; ten seconds of speech hold some two hundred
 
 
 def transcript_message(transcript: Transcript) -> TranscriptMsg:
@@ -40,10 +38,3 @@ def transcript_of(message: TranscriptMsg) -> Transcript:
         source=message.source,
         latency_ms=message.latency_ms,
     )
-
-
-def sane_text(text: str) -> str:
-    """Return `text`; raises InputError when it is too long to be an utterance."""
-    if len(text) > LONGEST_TEXT:
-        raise InputError(f"a transcript has {len(text)} characters; at most {LONGEST_TEXT} are accepted")
-    return text

@@ -1,0 +1,51 @@
+"""Messages of packages that need not be installed, made by hand: the same fields, nothing else."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+
+class StandIn:
+    """A message type. Values are checked as rosidl does: a field that it has not is an error."""
+
+    fields: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, **given: Any) -> None:
+        for name, default in self.fields.items():
+            object.__setattr__(self, name, default() if callable(default) else default)
+        for name, value in given.items():
+            setattr(self, name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in self.fields:
+            raise AttributeError(f"{type(self).__name__} has no field {name}")
+        object.__setattr__(self, name, value)
+
+    @classmethod
+    def get_fields_and_field_types(cls) -> dict[str, str]:
+        return {
+            name: type(default() if callable(default) else default).__name__ for name, default in cls.fields.items()
+        }
+
+
+def stamped(stamp_ns: int = 0) -> Any:
+    """Return a std_msgs/Header."""
+    sec, nanosec = divmod(stamp_ns, 1_000_000_000)
+    return SimpleNamespace(stamp=SimpleNamespace(sec=sec, nanosec=nanosec), frame_id="")
+
+
+def kind(name: str, constants: dict[str, Any] | None = None, **fields: Any) -> type[StandIn]:
+    """Return a message type with these fields and their defaults."""
+    return type(name, (StandIn,), {"fields": fields, **(constants or {})})
+
+
+_SPEECH = {"header": stamped, "incremental": "", "final": "", "confidence": 0.0}
+#: hri_msgs/LiveSpeech by release: 2.0; 2.1 and 2.2.0; since 2.2.1.
+LIVE_SPEECH = {
+    "language": kind("LiveSpeech", **_SPEECH, language=""),
+    "both": kind("LiveSpeech", **_SPEECH, locale="", language=""),
+    "locale": kind("LiveSpeech", **_SPEECH, locale=""),
+}
+TRANSCRIPTION = kind("Transcription", text="", audio_time=0.0, transcription_time=0.0)
+STRING = kind("String", data="")
