@@ -65,3 +65,8 @@ def _properties(emotions: dict[str, tuple[str, str]], page: dict[str, str], acce
     told += [f"--{name}:{colour}" for name, colour in page.items()]
     red, green, blue = (int(accent[i : i + 2], 16) for i in (1, 3, 5))
     return ";".join([*told, f"--accent:{accent}", f"--heat:{red} {green} {blue}"])
+
+
+def channels(emotions: dict[str, tuple[str, str]]) -> dict[str, tuple[int, int, int]]:
+    """The strong colours as red, green and blue, 0..255."""
+    return {name: (int(c[1:3], 16), int(c[3:5], 16), int(c[5:7], 16)) for name, (c, _) in emotions.items()}
