@@ -156,7 +156,8 @@ def test_a_speaker_is_heard_in_random_order_and_then_every_clip_alone(corpora):
     assert told["n"] == told["alone"]["n"] == 3
 
 
-def test_all(mer, models, corpora):
+def test_all(mer, models, corpora, monkeypatch):
+    monkeypatch.setattr(cli, "TARGETS", {t: replace(target, most_ece=1.0) for t, target in cli.TARGETS.items()})
     add_model(models, "text", name="also-text", default=False)
     code, out = mer("all", "--data", corpora, "--json")
     assert code == 1  # speech: a model that knows nothing
@@ -190,7 +191,7 @@ def test_all_names_what_it_does_not_score(mer, models, corpora):
 def test_only_a_default_that_misses_its_target_fails(mer, models, corpora, monkeypatch):
     # What has no words counts as the prior: the default's first class is anger, that of the other one surprise.
     add_model(models, "text", name="poor", default=False, prior=(0.01,) * 6 + (0.94,))
-    monkeypatch.setattr(cli, "TARGETS", {"text": Target("accuracy", 0.9)})
+    monkeypatch.setattr(cli, "TARGETS", {"text": Target("accuracy", 0.9, most_ece=1.0)})
     path = corpora / "meld" / "dev_sent_emo.csv"
     path.write_text("Utterance,Emotion\nso happy,joy\n...,anger\n")
     code, out = mer("all", "--data", corpora)
@@ -199,6 +200,13 @@ def test_only_a_default_that_misses_its_target_fails(mer, models, corpora, monke
     assert any(line.startswith("poor ") and "MISSED" in line for line in out.splitlines())
     path.write_text("Utterance,Emotion\nso happy,joy\n...,surprise\n")
     assert mer("all", "--data", corpora)[0] == 1
+
+
+def test_a_default_whose_confidence_is_not_honest_fails(mer, corpora, monkeypatch):
+    monkeypatch.setattr(cli, "TARGETS", {"text": Target("accuracy", 0.0, most_ece=0.0)})
+    assert mer("all", "--data", corpora)[0] == 1
+    monkeypatch.setattr(cli, "TARGETS", {"text": Target("accuracy", 0.0, most_ece=1.0)})
+    assert mer("all", "--data", corpora)[0] == 0
 
 
 def test_all_is_a_line_a_model_in_80_columns(mer, corpora, monkeypatch):
