@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from difflib import SequenceMatcher
 from pathlib import Path
 
@@ -110,6 +111,51 @@ def test_moonshine_on_commands(moonshine, shared):
     assert sum(n for n, _ in pairs) <= 12
 
 
+def test_what_was_heard_already_is_not_heard_again(moonshine, assets, monkeypatch):
+    network, calls = moonshine._network, []
+    hear_all = network.hear
+    monkeypatch.setattr(network, "hear", lambda signal: calls.append(len(signal)) or hear_all(signal))
+    samples = load(assets / "beckett.wav", 3)
+    moonshine.accept(samples)
+    partial = moonshine.partial()
+    moonshine.accept(samples[:0])
+    assert moonshine.finish().text == partial != ""
+    assert calls == [len(samples)]
+    moonshine.accept(samples)
+    moonshine.partial()
+    moonshine.accept(samples[:8000])
+    moonshine.finish()
+    assert calls[1:] == [len(samples), len(samples) + 8000]
+
+
+def test_moonshine_runs_on_the_thread_that_asks(moonshine, assets):
+    samples = load(assets / "two_cities.wav", 8.6)
+    whole_s, thread_s = time.process_time(), time.thread_time()
+    hear(moonshine, samples)
+    whole_s, thread_s = time.process_time() - whole_s, time.thread_time() - thread_s
+    assert thread_s > 0.8 * whole_s
+
+
+def test_damaged_moonshine_files(tmp_path, assets):
+    carried, folder = assets / "tiny-en", tmp_path / "tiny-en"
+    folder.mkdir()
+    for damaged in carried.iterdir():
+        for file in carried.iterdir():
+            (folder / file.name).unlink(missing_ok=True)
+            if file == damaged:
+                (folder / file.name).write_bytes(file.read_bytes()[:-5])
+            else:
+                (folder / file.name).symlink_to(file)
+        if damaged.suffix == ".ort":
+            (folder / damaged.name).write_bytes(b"no model")
+        with pytest.raises(ModelError):
+            make_recogniser(SpeechOptions(model_path=folder))
+    (folder / "encoder_model.ort").unlink()
+    (folder / "encoder_model.ort").write_bytes((carried / "decoder_model_merged.ort").read_bytes())
+    with pytest.raises(ModelError):
+        make_recogniser(SpeechOptions(model_path=folder))
+
+
 @pytest.mark.parametrize("samples", [np.zeros(0, np.int16), np.ones(200, np.int16), np.zeros(RATE, np.int16)])
 def test_moonshine_makes_up_no_words(moonshine, samples):
     assert hear(moonshine, samples).text == ""
@@ -175,9 +221,9 @@ def test_moonshine_model_folder(tmp_path, name, assets):
 def test_a_backend_that_is_not_installed(monkeypatch, tmp_path, backend):
     (tmp_path / "final.mdl").write_bytes(b"")
     monkeypatch.setitem(sys.modules, "vosk", None)
-    monkeypatch.setitem(sys.modules, "moonshine_voice.moonshine_api", None)
+    monkeypatch.setitem(sys.modules, "moonshine_voice", None)
     with pytest.raises(MissingDependencyError, match="pip install"):
-        make_recogniser(SpeechOptions(backend=backend, model_path=tmp_path))
+        make_recogniser(SpeechOptions(backend=backend, model_path=tmp_path if backend == "vosk" else None))
 
 
 @pytest.fixture(scope="session")
