@@ -23,12 +23,14 @@ from mer_ros.fusion.dialogue import DialogueOptions
 from mer_ros.fusion.experts import Experts
 from mer_ros.fusion.fuser import EmotionFuser
 from mer_ros.fusion.options import FusionOptions
+from mer_ros.report import palette
 from mer_ros.settings.parameter import Values
 from mer_ros.speech.outside import OutsideOptions, OutsideWords
 from mer_ros.speech.recogniser import Recogniser, SpeechOptions, make_recogniser
 from mer_ros.speech.transcriber import Transcriber
 from mer_ros.vision.detector import FaceDetector, make_detector
 from mer_ros.vision.observer import FaceObserver, ObserverOptions
+from mer_ros.vision.overlay import Overlay, OverlayOptions
 from mer_ros.vision.tracker import TrackerOptions
 
 OUTSIDE = "outside"  # in place of a recogniser: the words come with the recording, or on a topic
@@ -71,6 +73,11 @@ def observer(p: Values, faces: FaceDetector, **changed: int) -> FaceObserver:
     """What the camera node runs. changed: options that differ from the parameters."""
     tracker = TrackerOptions(**p.group("tracker"))
     return FaceObserver(faces, ObserverOptions(**(p.group("observer") | changed), tracker=tracker))
+
+
+def overlay(p: Values) -> Overlay:
+    """What the camera node draws for who looks."""
+    return Overlay(palette.channels(palette.DARK), OverlayOptions(**p.group("overlay")))
 
 
 def speech_options(p: Values) -> SpeechOptions:

@@ -1,6 +1,7 @@
 """Camera node: images in; for each utterance the faces seen during it out.
 
-Subscribes `image_raw` (or `image_raw/compressed`) and `utterance`; publishes `visual_window`.
+Subscribes `image_raw` (or `image_raw/compressed`) and `utterance`; publishes `visual_window`, and while somebody
+subscribes `image_annotated` and `image_annotated/compressed`.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from mer_ros import stages
 from mer_ros.errors import MerError
 from mer_ros.messages.image import frame_of
 from mer_ros.nodes import qos
+from mer_ros.nodes.annotated import Annotated
 from mer_ros.nodes.base import PipelineNode, spin
 from mer_ros.nodes.conversions.audio import utterance_of
 from mer_ros.nodes.conversions.vision import window_message
@@ -47,6 +49,7 @@ class CameraNode(PipelineNode):
         detector = stages.detector(self.parameters)
         self._observer = stages.observer(self.parameters, detector)
         self._window = self.speak(VisualWindow, "visual_window", qos.events())
+        self._annotated = Annotated(self, stages.overlay(self.parameters))
         self.get_logger().info(f"faces are found by {detector.name}")
 
     def start(self) -> None:
@@ -60,15 +63,18 @@ class CameraNode(PipelineNode):
 
     def stop(self) -> None:
         """Publish the windows that still wait."""
+        self._annotated.rest()
         self._publish(self._eye.flush())
 
     def drop(self) -> None:
         """Forget all faces."""
+        if self._observer is not None:
+            self._annotated.rest()
         self._observer = None
 
     def condition(self) -> Condition:
         """Tell counts, and whether images arrive, can be used, and belong to what is said."""
-        counts = self._eye.counts
+        counts = {**self._eye.counts, **self._annotated.overlay.counts}
         now_s = time.monotonic()
         blind_s = now_s - self._seen_s
         if now_s - self._refused_s < _BLIND_S:
@@ -91,18 +97,21 @@ class CameraNode(PipelineNode):
     def _on_image(self, message: Image | CompressedImage) -> None:
         self._frame_id = message.header.frame_id
         try:
-            windows = self._eye.frame(frame_of(message, self.now_ns()))
+            frame = frame_of(message, self.now_ns())
+            windows = self._eye.frame(frame)
         except MerError as error:
             self._refused_s, self._refusal = time.monotonic(), str(error)
             raise
         self._seen_s = time.monotonic()
         self._publish(windows)
+        self._annotated.show(frame, self._eye, self._frame_id)
 
     def _on_utterance(self, message: Utterance) -> None:
         self._publish(self._eye.utterance(utterance_of(message)))
 
     def _on_tick(self) -> None:
         self._publish(self._eye.poll(self.now_ns()))
+        self._annotated.look_around()
 
     def _publish(self, windows: list[Window]) -> None:
         for window in windows:

@@ -17,6 +17,7 @@ from mer_ros.speech.outside import OutsideOptions
 from mer_ros.speech.recogniser import SpeechOptions
 from mer_ros.vision.detector import DEFAULT_DETECTOR, DETECTORS
 from mer_ros.vision.observer import ObserverOptions
+from mer_ros.vision.overlay import OverlayOptions
 from mer_ros.vision.tracker import TrackerOptions
 
 _OBSERVER = {
@@ -37,6 +38,11 @@ _TRACKER = {
     "coast_ms": ("a face that the detector no longer finds is followed for so long", 0, 60000),
     "lost_after_ms": ("a face unseen for so long is forgotten", 0, 60000),
     "max_tracks": ("faces that are followed at most", 1, 100),
+}
+_OVERLAY = {
+    "max_rate_hz": ("image_annotated is drawn at most so often, and only while somebody subscribes to it", 0.1, 120.0),
+    "keep_s": ("what was told of a person, and the last words, stay on it for so long", 0.5, 60.0),
+    "jpeg_quality": ("of image_annotated/compressed", 1, 100),
 }
 _STREAM = {
     "jitter_ms": ("stamps this far or less from where counting samples says are trusted to be jitter", 1.0, 1000.0),
@@ -98,6 +104,7 @@ CAMERA: tuple[Parameter, ...] = (
     Parameter("detector_width_px", 0, "wider frames are scaled down for it; 0: the detector's own", 0, 4096),
     *table_of("observer", ObserverOptions(), _OBSERVER),
     *table_of("tracker", TrackerOptions(), _TRACKER),
+    *table_of("overlay", OverlayOptions(), _OVERLAY),
     *_EVERY_NODE,
 )
 MICROPHONE: tuple[Parameter, ...] = (

@@ -6,7 +6,7 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field, replace
 
 from mer_ros.errors import InputError, OptionError
-from mer_ros.utterance import FaceSample, Frame, SpeechState, Utterance, VisualWindow
+from mer_ros.utterance import Box, FaceSample, Frame, SpeechState, Utterance, VisualWindow
 from mer_ros.vision.crops import MARGIN, UPRIGHT_DEG, context_crop, crop_face
 from mer_ros.vision.detector import FaceDetector, check_image
 from mer_ros.vision.speaking import Loudness, MouthMotion
@@ -66,6 +66,15 @@ class ObserverOptions:
                 raise OptionError(f"{name} is {value}: give a number from {least} to {most}")
 
 
+@dataclass(frozen=True)
+class FaceInView:
+    """A face in the last frame. person_id: empty where persons are not told apart."""
+
+    track_id: int
+    box: Box
+    person_id: str = ""
+
+
 class FaceObserver:
     """Gives each utterance exactly one final window, and at a low rate an interim one for each face in view.
 
@@ -74,6 +83,7 @@ class FaceObserver:
     150 x (50 + 5 x 28) KB = 28 MB at most, and 12 MB with one face.
     Windows depend on stamps alone, not on whether frame() or utterance() was called first, as long as
     an utterance comes before its frames have left the buffer.
+    in_view: the faces in the last frame, largest first.
     counts: frames, duplicate_frames, out_of_order_frames, stray_frames, rate_limited_frames, camera_gaps,
     stamp_jumps, size_changes, utterances, duplicate_utterances, utterances_not_ended, windows, windows_without_face,
     speakers_out_of_view,
@@ -83,6 +93,7 @@ class FaceObserver:
     def __init__(self, detector: FaceDetector, options: ObserverOptions | None = None) -> None:
         self.options = options or ObserverOptions()
         self.counts: Counter[str] = Counter()
+        self.in_view: tuple[FaceInView, ...] = ()
         self._tracker = FaceTracker(detector, self.options.tracker)
         self._tracker.counts = self.counts
         self._timeline = Timeline(self.options.jump_ms, self.options.max_rate_hz, self.counts)
@@ -158,6 +169,7 @@ class FaceObserver:
             self.counts["size_changes"] += 1
         self._buffer.see(frame.stamp_ns, width, height)
         faces = self._tracker.update(frame)
+        self.in_view = tuple(FaceInView(face.id, face.box) for face in faces.faces)
         self._mouths.see(frame.stamp_ns, frame.image, faces)
         due_ns = _due(self._sampled_ns, frame.stamp_ns, self.options.sample_period_ms * MS)
         if due_ns is not None:
