@@ -16,13 +16,14 @@ from mer_ros.replay.messages import typestore
 LAYOUT = Path(__file__).resolve().parents[2] / "config" / "foxglove.json"
 TOPICS = {
     "/image_raw": "sensor_msgs/msg/Image",
+    "/image_annotated/compressed": "sensor_msgs/msg/CompressedImage",
     "/utterance": "mer_msgs/msg/Utterance",
     "/visual_window": "mer_msgs/msg/VisualWindow",
     "/emotion": "mer_msgs/msg/Emotion",
     "/emotion/live": "mer_msgs/msg/Emotion",
     "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
 }
-PANELS = {"Image", "Indicator", "RawMessages", "Table", "Plot", "StateTransitions", "DiagnosticSummary"}
+PANELS = {"Tab", "Image", "Indicator", "RawMessages", "Table", "Plot", "StateTransitions", "DiagnosticSummary"}
 BASE, NAME, ARRAY, SEQUENCE = 1, 2, 3, 4  # of rosbags
 
 
@@ -42,6 +43,7 @@ def placed(tree) -> list[str]:
 def paths(layout: dict) -> list[str]:
     found = []
     for config in layout["configById"].values():
+        found += [config["imageMode"]["imageTopic"]] if "imageMode" in config else []
         found += [config[key] for key in ("path", "topicPath", "topicToRender") if key in config]
         found += [item["value"] for item in config.get("paths", [])]
     return found
@@ -69,6 +71,10 @@ def kind_of(path: str):
 
 def test_every_panel_is_placed_once_and_has_a_configuration(layout):
     panels = placed(layout["layout"])
+    for panel in [name for name in panels if name.startswith("Tab!")]:
+        tabs = layout["configById"][panel]["tabs"]
+        assert 0 <= layout["configById"][panel]["activeTabIdx"] < len(tabs)
+        panels += [name for tab in tabs for name in placed(tab["layout"])]
     assert sorted(panels) == sorted(layout["configById"])
     assert {panel.partition("!")[0] for panel in panels} == PANELS
     assert set(layout) == {"configById", "globalVariables", "userNodes", "playbackConfig", "layout"}
