@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_ros.emotion import EMOTIONS, UNKNOWN, EmotionEstimate, Modality
+from mer_ros.emotion import EMOTIONS, UNKNOWN, EmotionEstimate
 from mer_ros.errors import InputError, OptionError
 from mer_ros.utterance import Box, Frame, Transcript
 from mer_ros.vision.canvas import MUTED, Canvas, Colour
@@ -154,9 +154,8 @@ class Overlay:
         return found if found and abs(now_ns - found.end_ns) <= self.options.keep_s * 1e9 else None
 
     def _speaks(self, it: EmotionEstimate | None, now_ns: int) -> bool:
-        if it is None or it.is_final or not it.utterance_id or abs(now_ns - it.end_ns) > SPEAKS_NS:
-            return False
-        return any(m.modality is Modality.AUDIO and m.available for m in it.modalities)
+        """Whether an interim estimate says so: that of who is silent names no utterance."""
+        return bool(it and not it.is_final and it.utterance_id and abs(now_ns - it.end_ns) <= SPEAKS_NS)
 
     def _colour(self, it: EmotionEstimate | None) -> Colour:
         return self._colours.get(it.emotion if it else UNKNOWN, self._colours[UNKNOWN])

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mer_ros.emotion import EMOTIONS, EmotionEstimate, Modality, ModalityEstimate
+from mer_ros.emotion import EMOTIONS, EmotionEstimate
 from mer_ros.errors import InputError, OptionError
 from mer_ros.report import palette
 from mer_ros.utterance import Box, Frame, Transcript
@@ -18,7 +18,6 @@ from mer_ros.vision.overlay import MAX_TOLD, Overlay, OverlayOptions, ShownFace
 S = 1_000_000_000
 NOW = 100 * S
 P = np.array([0.02, 0.01, 0.03, 0.62, 0.20, 0.07, 0.05])
-SPOKEN = (ModalityEstimate(Modality.AUDIO, P),)
 COLOURS = palette.channels(palette.DARK)
 GREY = 120
 HOSTILE = ["", "x" * 5_000, "\x00\x1b[2J\n\r\t", "言葉 🤖 \u202eabc", "%s {} \\n", "a\u0301" * 300, " ", "\ud800"]
@@ -106,13 +105,12 @@ def test_who_speaks_has_a_mark_and_a_stronger_box_for_as_long_as_that_is_told():
         return changed(overlay, [face()], ground(stamp_ns=at_ns))
 
     silent = drawn(NOW)
-    speaking = drawn(NOW, utterance_id=3, modalities=SPOKEN)
+    speaking = drawn(NOW, utterance_id=3)
     inner = slice(123, 124), slice(260, 380)
     assert not silent[inner].any()
     assert speaking[inner].all()
-    assert not drawn(NOW + 2 * S, utterance_id=3, modalities=SPOKEN)[inner].any()
-    assert not drawn(NOW, utterance_id=3)[inner].any()  # seen while somebody else is heard
-    assert not drawn(NOW, utterance_id=3, modalities=SPOKEN, is_final=True)[inner].any()
+    assert not drawn(NOW + 2 * S, utterance_id=3)[inner].any()
+    assert not drawn(NOW, utterance_id=3, is_final=True)[inner].any()
 
 
 def test_last_words_stand_along_the_lower_edge_and_go_after_a_while():
@@ -170,7 +168,7 @@ def test_names_and_words_of_any_kind_never_leave_the_picture(text, size):
     part = whole[40:-40, 40:-40]
     overlay = Overlay(COLOURS)
     name = text or "face-1"
-    overlay.emotion(told(person_id=text, utterance_id=2, modalities=SPOKEN, transcript=text, emotion="joy"))
+    overlay.emotion(told(person_id=text, utterance_id=2, transcript=text, emotion="joy"))
     overlay.emotion(told(face=2, person_id=text, is_final=True, transcript=text, emotion=text))
     side = max(1, min(width, height) // 2)
     faces = [face(1, 0, 0, side, name), face(2, width - side, height - side, side, name)]
@@ -198,7 +196,7 @@ def test_any_picture_any_boxes(width, height, boxes, name):
     overlay = Overlay(COLOURS)
     faces = [face(number + 1, x, y, side, name) for number, (x, y, side) in enumerate(boxes)]
     for one in faces:
-        overlay.emotion(told(face=one.track_id, utterance_id=1, modalities=SPOKEN))
+        overlay.emotion(told(face=one.track_id, utterance_id=1))
     assert overlay.draw(ground(width, height), faces).shape == (height, width, 3)
 
 
