@@ -33,12 +33,15 @@ def read_numbered(path: Path, columns: Sequence[str] = ()) -> list[tuple[int, di
             found = table.fieldnames or []
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path} cannot be read as csv ({error}); name a UTF-8 csv file") from error
+    if len(found) == 1 and (sign := next((sign for sign in ";\t" if sign in found[0]), "")):
+        name = {";": "semicolons", "\t": "tabs"}[sign]
+        raise InputError(f"{path} has {name} between its columns; save it with commas")
     if repeated := sorted({column for column in found if column and found.count(column) > 1}):
         raise InputError(f"{path} has the column {repeated[0]} twice; keep the one that holds")
     if missing := [column for column in columns if column not in found]:
         raise InputError(f"{path} has no column {', '.join(missing)}; its first line must name {', '.join(columns)}")
     if not rows:
-        raise InputError(f"{path} has no rows; name a file with examples")
+        raise InputError(f"{path} has no rows below the line that names its columns; add some, or name another file")
     return rows
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import os
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mer_ros.errors import OptionError
+from mer_ros.errors import InputError, OptionError
 from mer_ros.graph import DEVICES, RECOGNISERS
 
 if TYPE_CHECKING:
@@ -58,6 +59,19 @@ def options_of(given: argparse.Namespace) -> ReplayOptions:
 
 
 def output_of(given: argparse.Namespace, path: Path) -> Path:
-    """The folder that was named, or one of the name of what is replayed."""
-    output: Path | None = given.output
-    return output or RUNS / (path.resolve().stem if path.is_file() else path.resolve().name)
+    """The folder that was named, or one of the name of what is replayed, which holds no run of another recording."""
+    if given.output:
+        return Path(given.output)
+    whole = path.resolve()
+    names = chain([whole.stem] if path.is_file() else [], [whole.name], (f"{whole.name}-{n}" for n in count(2)))
+    return next(RUNS / name for name in names if _origin(RUNS / name) in ("", str(whole)))
+
+
+def _origin(folder: Path) -> str:
+    """What was replayed into a folder; empty where nothing tells."""
+    from mer_ros.replay.records import RUN_FILE, read_object
+
+    try:
+        return str(read_object(folder / RUN_FILE).get("input", ""))
+    except InputError:
+        return ""

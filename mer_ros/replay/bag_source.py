@@ -88,6 +88,11 @@ class BagSource:
         return Counter({k: v for k, v in sorted((self._counted + self._notes.counts).items()) if v})
 
     @property
+    def is_whole(self) -> bool:
+        """False where a file of the bag is missing, cut off, or damaged in places."""
+        return self._notes.is_whole
+
+    @property
     def warnings(self) -> list[str]:
         """What was odd so far, a sentence each."""
         return list(self._notes.warnings)

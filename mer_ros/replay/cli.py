@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -46,7 +45,7 @@ def add_replay_parser(subparsers: Any) -> None:
 
 def _replay(given: argparse.Namespace) -> int:
     from mer_ros.replay.many import replay_all
-    from mer_ros.replay.show import Show
+    from mer_ros.replay.show import Show, tell_problems, told_when_interrupted
     from mer_ros.replay.task import tasks_of
 
     options = options_of(given)
@@ -55,22 +54,21 @@ def _replay(given: argparse.Namespace) -> int:
     tasks = tasks_of(path, output)
     begun_s = time.perf_counter()
     console = Console(markup=False, highlight=False)
-    with Show(Console(markup=False, highlight=False, stderr=given.json), given.quiet) as show:
-        result = replay_all(tasks, output, options, show, jobs=given.jobs, scheduler=given.scheduler)
+    with (
+        told_when_interrupted(output),
+        Show(Console(markup=False, highlight=False, stderr=given.json), given.quiet) as show,
+    ):
+        result = replay_all(tasks, output, options, show, jobs=given.jobs, scheduler=given.scheduler, origin=path)
     if not given.quiet:
-        _print(console, result.summary, time.perf_counter() - begun_s)
+        _print(console, result.summary, result.problems, time.perf_counter() - begun_s)
         console.print(printable(f"report: {output / 'report.html'}"), soft_wrap=True)
     if given.json:
         print(json.dumps(result.summary, ensure_ascii=False))
-    for problem in result.problems:
-        print(
-            f"error: {' '.join(printable(problem).split())}; what was computed is in {printable(str(output))}",
-            file=sys.stderr,
-        )
+    tell_problems(result.problems, output)
     return NOT_ALL if result.problems else 0
 
 
-def _print(console: Console, summary: Mapping[str, Any], wall_s: float) -> None:
+def _print(console: Console, summary: Mapping[str, Any], problems: Sequence[str], wall_s: float) -> None:
     emotions: Mapping[str, int] = summary["emotions"]
     found: Sequence[str] = sorted((name for name in emotions if emotions[name]), key=lambda name: -emotions[name])
     table = Table("emotion", "utterances", "share", box=None, pad_edge=False)
@@ -79,6 +77,8 @@ def _print(console: Console, summary: Mapping[str, Any], wall_s: float) -> None:
     if found:
         console.print(table)
     for warning in summary["warnings"]:
+        if any(problem in warning for problem in problems):  # told as an error below
+            continue
         console.print(f"warning: {printable(warning)}", soft_wrap=True)
     length_s = summary["duration_s"]
     console.print(

@@ -15,9 +15,10 @@ from typing import Any
 from mer_ros.errors import OutputError
 from mer_ros.replay.options import ReplayOptions
 from mer_ros.replay.show import Show, told
-from mer_ros.replay.task import Outcome, Task, replay_task
+from mer_ros.replay.task import InterruptedTasks, Outcome, Task, replay_task
 
 TELL_EVERY_S = 0.2
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 PATIENCE_S = 10.0  # for workers that are interrupted, to write what they have
 
 
@@ -31,7 +32,8 @@ class _Worker:
 def replay_in_processes(tasks: Sequence[Task], options: ReplayOptions, show: Show, jobs: int) -> Iterator[Outcome]:
     """Outcomes as they come; a recording whose process dies has a problem, and the others go on.
 
-    Raises OutputError when a folder cannot be written.
+    Raises OutputError when a folder cannot be written; InterruptedTasks, with what the workers had done, where Ctrl-C
+    comes.
     """
     options = replace(options, read_ahead=False)  # the cores are busy already
     waiting = deque(tasks)
@@ -54,6 +56,8 @@ def replay_in_processes(tasks: Sequence[Task], options: ReplayOptions, show: Sho
                 else:
                     worker.task = None
                 yield outcome
+    except KeyboardInterrupt:
+        raise InterruptedTasks(_rest(workers)) from None
     finally:
         _end(workers)
 
@@ -95,8 +99,24 @@ def _hear(worker: _Worker, show: Show) -> Outcome | None:
     return None
 
 
+def _rest(workers: Sequence[_Worker]) -> list[Outcome]:
+    """End those at work, and take what they have done so far."""
+    outcomes: list[Outcome] = []
+    busy = [worker for worker in workers if worker.task is not None]
+    for worker in busy:
+        worker.process.terminate()
+    until_s = time.monotonic() + PATIENCE_S
+    for worker in busy:
+        with suppress(EOFError, OSError):
+            while worker.pipe.poll(max(0.0, until_s - time.monotonic())):
+                kind, *content = worker.pipe.recv()
+                if kind == "outcome":
+                    outcomes.append(content[0])
+    return outcomes
+
+
 def _end(workers: Sequence[_Worker]) -> None:
-    """Let idle ones go; those at work were interrupted with us, or are ended."""
+    """Let idle ones go, and end those at work."""
     for worker in workers:
         with suppress(OSError):
             worker.pipe.send(None)
@@ -111,9 +131,17 @@ def _end(workers: Sequence[_Worker]) -> None:
         worker.pipe.close()
 
 
+def _interrupt(number: int, frame: Any) -> None:
+    """Ctrl-C reaches every process of a terminal, and then we are told once more: what is done is written once."""
+    for other in _ENDING:
+        signal.signal(other, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 def _work(pipe: Connection, options: ReplayOptions) -> None:
-    """The process: replays what it is given until it is given None. SIGTERM ends it as Ctrl-C does."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """The process: replays what it is given until it is given None. SIGTERM ends it as Ctrl-C does, the first time."""
+    for number in _ENDING:
+        signal.signal(number, _interrupt)
     with suppress(KeyboardInterrupt, EOFError, BrokenPipeError):
         while (task := pipe.recv()) is not None:
             last_s = 0.0
@@ -128,5 +156,9 @@ def _work(pipe: Connection, options: ReplayOptions) -> None:
                 outcome = replay_task(task, options, progress, lambda source: pipe.send(("opened", told(source))))
             except OutputError as error:
                 pipe.send(("full", str(error)))
+                return
+            except InterruptedTasks as end:
+                for part in end.outcomes:
+                    pipe.send(("outcome", part))
                 return
             pipe.send(("outcome", outcome))

@@ -46,6 +46,7 @@ class Loaded:
             model_file=listening.silero_file,
         )
         self._detector = stages.detector(settings["camera"])
+        self._encoder = stages.encoder(settings["camera"])
         self._experts, self.providers = stages.experts(settings["fusion"])
         self._recogniser = make_recogniser(self._speech)
         self.models = self._models()
@@ -67,7 +68,7 @@ class Loaded:
         return Pipeline(
             stages.listener(self.settings["microphone"], self._vad),
             stages.fuser(self.settings["fusion"], self._experts),
-            stages.observer(camera, self._detector, interim_period_ms=0) if video else None,
+            stages.observer(camera, self._detector, self._encoder, interim_period_ms=0) if video else None,
             stages.transcriber(self._speech, self._recogniser),
             on_window,
         )
@@ -86,6 +87,7 @@ class Loaded:
         return told | {
             "speech_to_text": {"name": self._recogniser.name},
             "face_detector": {"name": camera["detector"]},
+            "face_identity": {"name": self._encoder.name if self._encoder else "none"},
             "voice_activity": {"name": microphone["vad"]},
         }
 

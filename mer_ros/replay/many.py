@@ -13,9 +13,9 @@ from mer_ros.replay.cluster import replay_on_cluster
 from mer_ros.replay.jobs import replay_in_processes
 from mer_ros.replay.media import Recording
 from mer_ros.replay.options import ReplayOptions
-from mer_ros.replay.run_folder import prepare
+from mer_ros.replay.run_folder import check_usable, prepare
 from mer_ros.replay.show import Show, told
-from mer_ros.replay.task import Outcome, Task, check, merge, replay_task
+from mer_ros.replay.task import InterruptedTasks, Outcome, Task, check, merge, named, replay_task
 
 
 @dataclass(frozen=True)
@@ -27,27 +27,39 @@ class Result:
 
 
 def replay_all(
-    tasks: Sequence[Task], folder: Path, options: ReplayOptions, show: Show, *, jobs: int = 1, scheduler: str = ""
+    tasks: Sequence[Task],
+    folder: Path,
+    options: ReplayOptions,
+    show: Show,
+    *,
+    jobs: int = 1,
+    scheduler: str = "",
+    origin: Path | None = None,
 ) -> Result:
     """Replay all of them; the folder then holds the same emotions whatever `jobs` and `scheduler` are.
 
     jobs: recordings at a time on this machine. scheduler: address of a Dask cluster's, in place of this machine.
-    Raises InputError when none of them could be replayed, OutputError when the folder cannot be written.
+    origin: where the recordings come from. Raises InputError when none of them could be replayed, OutputError when
+    the folder cannot be written.
     """
     begun_s = time.perf_counter()
+    check_usable(folder)
     single = len(tasks) == 1 and tasks[0].folder == folder
     if not single:
         prepare(folder)
     outcomes: list[Outcome] = []
     try:
         for outcome in _outcomes(tasks, options, show, jobs, scheduler):
-            show.ended(outcome, tell=not single)
+            show.ended(outcome)
             outcomes.append(outcome)
+    except InterruptedTasks as end:
+        outcomes += end.outcomes
+        raise
     finally:
         if not single and outcomes:  # also of those that were done when it broke off
-            summary = merge(folder, outcomes, time.perf_counter() - begun_s, options)
+            summary = merge(folder, outcomes, time.perf_counter() - begun_s, options, origin)
     check(outcomes)
-    problems = tuple(o.problem if single else f"{o.task.name}: {o.problem}" for o in outcomes if o.problem)
+    problems = tuple(o.problem if single else named(o.task.name, o.problem) for o in outcomes if o.problem)
     if single:
         summary = dict(outcomes[0].content or {})
     return Result(summary, problems)

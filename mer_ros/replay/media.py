@@ -20,6 +20,7 @@ from mer_ros.utterance import AudioChunk, Frame
 
 NS = 1_000_000_000
 NOMINAL_RATE_HZ = 25  # for a video stream that names no rate and whose frames carry no time
+MISSING_NS = 3 * NS  # by so much a file may end before the length that it states: some round it, or guess
 ATTACHED_PICTURE = 0x0400  # FFmpeg's disposition flag for the cover art of a sound file
 
 
@@ -44,6 +45,11 @@ class Recording(Protocol):
         ...
 
     @property
+    def is_whole(self) -> bool:
+        """False where what was read so far is cut off, or damaged in places."""
+        ...
+
+    @property
     def warnings(self) -> list[str]:
         """What was odd while reading, a sentence each; complete once `events` has come to its end."""
         ...
@@ -64,7 +70,7 @@ class MediaSource:
     name: the file's name. duration_ns: as the file states it, None when it does not.
     size: (width, height) of the frames that are given, (0, 0) without video.
     frame_rate_hz: nominal, 0 without video. chosen: number and codec of the streams.
-    counts: `broken_packets` that could not be decoded, `frames_without_time`.
+    counts: `broken_packets` that could not be decoded, `frames_without_time`, `missing_s` of the stated length.
 
     max_width: frames wider than this are scaled down to it, in proportion; 0 keeps every size.
     Raises InputError when the file is absent, is no recording, or holds neither sound nor video.
@@ -107,20 +113,29 @@ class MediaSource:
         """
         if chunk_ms < 1:
             raise InputError(f"chunk_ms is {chunk_ms}: give at least 1")
-        found = False
+        end_ns: int | None = None
         streams = (self._frames(start_ns), self._chunks(start_ns, chunk_ms))
         merged: Iterator[Any] = heapq.merge(*streams, key=attrgetter("stamp_ns"))
         for event in merged:
-            found = True
+            end_ns = event.stamp_ns - start_ns
             yield event
-        if not found:
+        if end_ns is None:
             raise InputError(f"nothing in {self.path} can be decoded: the file is damaged or cut short")
+        missing_ns = (self.duration_ns or 0) - end_ns
+        if missing_ns > MISSING_NS:
+            self.counts["missing_s"] = round(missing_ns / NS)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was read so far could be decoded."""
+        return not (self.counts["broken_packets"] or self.counts["missing_s"])
 
     @property
     def warnings(self) -> list[str]:
         """What was odd so far, a sentence each."""
         said = {
             "broken_packets": "{} packets of {} cannot be decoded: it is damaged or cut off",
+            "missing_s": "the last {} s of {} are missing: it is cut off, or states a wrong length",
             "frames_without_time": "{} frames of {} carry no time: they are taken to come at its rate",
         }
         told = [text.format(self.counts[name], self.name) for name, text in said.items() if self.counts[name]]

@@ -24,7 +24,7 @@ from mer_ros.replay.media import MediaSource, Recording
 from mer_ros.replay.options import ReplayOptions
 from mer_ros.replay.read_ahead import ReadAhead
 from mer_ros.replay.records import RUN_FILE, SUMMARY_FILE
-from mer_ros.replay.run_folder import RunFolder, write_json
+from mer_ros.replay.run_folder import RunFolder, check_usable, write_json
 from mer_ros.replay.sample import SampleDialogue
 from mer_ros.replay.tail import SoundEnd, with_ends
 from mer_ros.utterance import AudioChunk, Frame, VisualWindow
@@ -55,6 +55,14 @@ class Summary:
     problem: str = ""
 
 
+class InterruptedReplay(KeyboardInterrupt):
+    """Ctrl-C came while a recording was replayed. summary: of what was done until then, which is in its folder."""
+
+    def __init__(self, summary: Summary) -> None:
+        super().__init__()
+        self.summary = summary
+
+
 def replay_one(
     path: Path | Recording,
     folder: Path,
@@ -69,18 +77,22 @@ def replay_one(
     empty: as its file.
     progress, opened: called as it goes on, and with the recording once it is open.
     A recording that breaks off is replayed as far as it goes; the summary then tells the problem.
-    Raises MerError for one that cannot be replayed at all, and OutputError where the folder cannot be written.
+    Raises InterruptedReplay, with what was done, where Ctrl-C comes; MerError for a recording that cannot be replayed at
+    all, and OutputError where the folder cannot be written.
     """
-    loaded = loaded_for(options.settings())
+    settings = options.settings()
     source = open_source(path, options)
     if not source.has_audio:
         raise InputError(
             f"{name or source.name} holds no sound that could be replayed, and each emotion is that of an utterance: "
             "give a recording with speech, or name its topic with --audio-topic"
         )
+    check_usable(folder)
+    loaded = loaded_for(settings)  # takes some seconds, so what can be told before is
     if opened:
         opened(source)
-    return _Replay(loaded, source, folder, options, progress, name or source.name).run()
+    origin = str(path.resolve()) if isinstance(path, Path) else ""
+    return _Replay(loaded, source, folder, options, progress, name or source.name, origin).run()
 
 
 def open_source(path: Path | Recording, options: ReplayOptions) -> Recording:
@@ -114,9 +126,10 @@ class _Replay:
         options: ReplayOptions,
         progress: Progress | None,
         name: str,
+        origin: str,
     ) -> None:
         self._loaded, self._source, self._folder, self._options = loaded, source, folder, options
-        self._progress, self._name = progress, name
+        self._progress, self._name, self._origin = progress, name, origin
         self._start_ns = MEDIA_START_NS if isinstance(source, MediaSource | SampleDialogue) else 0
         self._zero_ns = self._start_ns + source.zero_ns
         self._end_ns = self._zero_ns
@@ -138,8 +151,7 @@ class _Replay:
                     self._keep(estimate)
             except KeyboardInterrupt:
                 self._problem = "it was interrupted"
-                self._finish(pipeline, begun_s, worked_s)
-                raise
+                raise InterruptedReplay(self._finish(pipeline, begun_s, worked_s)) from None
             return self._finish(pipeline, begun_s, worked_s)
 
     def _estimates(self, pipeline: Pipeline) -> Iterator[EmotionEstimate]:
@@ -234,7 +246,7 @@ class _Replay:
             "kind": _kind(source),
             "mer": __version__,
             "chosen": dict(source.chosen),
-            "complete": not self._problem,
+            "complete": not self._problem and source.is_whole,
             "zero_ns": self._zero_ns,
             "duration_s": round((self._end_ns - self._zero_ns) / NS, 3),
             "audio_s": round(self._sound_s, 3),
@@ -255,6 +267,7 @@ class _Replay:
         length_s = (self._end_ns - self._zero_ns) / NS
         return {
             "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            "input": self._origin,
             "machine": machine(),
             "providers": dict(self._loaded.providers),
             "recording_s": round(length_s, 3),

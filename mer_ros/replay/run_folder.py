@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -16,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.emotion import EmotionEstimate
-from mer_ros.errors import OutputError
+from mer_ros.errors import InputError, OutputError
+from mer_ros.files import write_whole
 from mer_ros.replay.emotion_bag import EmotionBag
 from mer_ros.replay.records import (
     BAG_FILE,
@@ -26,6 +28,7 @@ from mer_ros.replay.records import (
     SUMMARY_FILE,
     TIMINGS_FILE,
     line,
+    read_object,
     record,
     timing,
 )
@@ -36,19 +39,58 @@ FILES = (EMOTIONS_FILE, TIMINGS_FILE, BAG_FILE, SUMMARY_FILE, RUN_FILE, REPORT_F
 JPEG_QUALITY = 85
 
 
-def prepare(folder: Path) -> None:
-    """Make the folder of a run, or empty one that was a run's. Raises OutputError for a folder of something else."""
+def check_usable(folder: Path) -> None:
+    """Raise OutputError for a folder that no run can be written to; nothing is made or changed."""
     try:
-        if folder.is_dir() and any(folder.iterdir()) and not is_run(folder):
-            raise OutputError(f"{folder} holds something else than a replay: give another folder, or empty it")
+        if folder.is_dir():
+            if any(folder.iterdir()) and not is_run(folder):
+                raise OutputError(f"{folder} holds something else than a replay: give another folder, or empty it")
+        elif folder.exists() or folder.is_symlink():
+            raise OutputError(f"{folder} is no folder: name another one with --output, or remove it")
+        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    except OSError as error:
+        raise cannot_write(folder, error) from error
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        why = "you may not write to it" if there.is_dir() else "it is no folder"
+        inside = "" if there == folder else f" lies in {there}, and"
+        raise OutputError(f"{folder}{inside} cannot be written, as {why}: write elsewhere with --output")
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder of a run, or empty one that was a run's, with those of the recordings that it had.
+
+    Raises OutputError for a folder of something else.
+    """
+    check_usable(folder)
+    try:
+        for part in _recordings(folder):
+            _clear(part)
+            with suppress(OSError):  # there is something in it that is not of the run
+                part.rmdir()
         folder.mkdir(parents=True, exist_ok=True)
-        for name in FILES:
-            (folder / name).unlink(missing_ok=True)
-        if (folder / THUMBNAILS).is_dir():
-            shutil.rmtree(folder / THUMBNAILS)
+        _clear(folder)
         (folder / EMOTIONS_FILE).touch()
     except OSError as error:
         raise cannot_write(folder, error) from error
+
+
+def _recordings(folder: Path) -> list[Path]:
+    """The folders of the recordings of a run of several."""
+    try:
+        told = read_object(folder / SUMMARY_FILE).get("recordings")
+    except InputError:
+        return []
+    names = [item.get("recording") for item in told if isinstance(item, dict)] if isinstance(told, list) else []
+    inside = [name for name in names if isinstance(name, str) and name == Path(name).name and name not in ("", "..")]
+    return [folder / name for name in inside if is_run(folder / name) and not (folder / name).is_symlink()]
+
+
+def _clear(folder: Path) -> None:
+    """Remove what a run has written."""
+    for name in FILES:
+        (folder / name).unlink(missing_ok=True)
+    if (folder / THUMBNAILS).is_dir():
+        shutil.rmtree(folder / THUMBNAILS)
 
 
 def is_run(folder: Path) -> bool:
@@ -140,12 +182,9 @@ class Lines:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a file of JSON, whole or not at all. Raises OutputError."""
+    """Write a file of JSON, whole or not at all; see `write_whole`. Raises OutputError."""
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, indent=2) + "\n"
-    new = path.with_name(path.name + ".new")
     try:
-        new.write_text(text, encoding="utf-8")
-        os.replace(new, path)
+        write_whole(path, text)
     except OSError as error:
-        new.unlink(missing_ok=True)
         raise cannot_write(path, error) from error

@@ -79,6 +79,7 @@ class SampleDialogue:
     zero_ns = 0
     has_audio = True
     has_video = True
+    is_whole = True
 
     def __init__(self, *, size: tuple[int, int] = (640, 480), frame_rate_hz: float = 15.0, seed: int = 20) -> None:
         self.size = size

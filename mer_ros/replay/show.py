@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -10,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from mer_ros.replay.media import Recording
+from mer_ros.replay.records import SUMMARY_FILE
 from mer_ros.replay.task import Outcome, Task
 from mer_ros.terminal import printable
 
@@ -75,12 +80,28 @@ class Show:
         else:
             self._console.print(printable(f"{task.name}: {where}, {speed}"), soft_wrap=True)
 
-    def ended(self, outcome: Outcome, tell: bool = True) -> None:
-        """Take a recording off the bar; tell what went wrong with it, if the caller does not."""
+    def ended(self, outcome: Outcome) -> None:
+        """Take a recording off the bar; what went wrong with it the caller tells in the end."""
         if self._bar and (row := self._rows.pop(outcome.task.name, None)) is not None:
             self._bar.remove_task(row)
-        if outcome.problem and tell and not self._quiet:
-            self._console.print(printable(f"{outcome.task.name}: {outcome.problem}"), soft_wrap=True)
+
+
+def tell_problems(problems: Sequence[str], output: Path) -> None:
+    """Say on standard error what is missing."""
+    for problem in problems:
+        said = " ".join(printable(problem).split())
+        print(f"error: {said}; what was computed is in {printable(str(output))}", file=sys.stderr)
+
+
+@contextmanager
+def told_when_interrupted(output: Path) -> Iterator[None]:
+    """Say where what was computed is when Ctrl-C comes."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if (output / SUMMARY_FILE).is_file():
+            print(f"interrupted: what was computed is in {printable(str(output))}", file=sys.stderr)
+        raise
 
 
 def told(source: Recording) -> str:
@@ -89,7 +110,7 @@ def told(source: Recording) -> str:
     if source.duration_ns is not None:
         parts.append(clock(source.duration_ns / 1e9))
     if source.has_video:
-        rate = f" at {source.frame_rate_hz:.3g} Hz" if source.frame_rate_hz else ""
+        rate = f" at {source.frame_rate_hz:.4g} Hz" if source.frame_rate_hz else ""
         parts.append(f"video {source.size[0]}x{source.size[1]}{rate}")
     parts.append("sound" if source.has_video else "sound alone: faces are left out")
     return ", ".join(parts) + "".join(f"; {what}: {name}" for what, name in source.chosen.items())

@@ -15,7 +15,7 @@ from mer_ros.replay.machine import machine
 from mer_ros.replay.media import Recording
 from mer_ros.replay.options import ReplayOptions
 from mer_ros.replay.records import EMOTIONS_FILE, RUN_FILE, SUMMARY_FILE, TIMINGS_FILE
-from mer_ros.replay.run import SAMPLE, Opened, Progress, replay_one
+from mer_ros.replay.run import SAMPLE, InterruptedReplay, Opened, Progress, replay_one
 from mer_ros.replay.run_folder import cannot_write, prepare, write_json
 from mer_ros.report.report import write_report
 
@@ -44,6 +44,14 @@ class Outcome:
     problem: str = ""
 
 
+class InterruptedTasks(KeyboardInterrupt):
+    """Ctrl-C came. outcomes: of the recordings that were replayed in part, whose files are in their folders."""
+
+    def __init__(self, outcomes: Sequence[Outcome]) -> None:
+        super().__init__()
+        self.outcomes = tuple(outcomes)
+
+
 def tasks_of(path: Path, output: Path) -> list[Task]:
     """The recording, or those in a folder, by their names. Raises InputError for a folder that holds none."""
     if str(path) == SAMPLE and not path.exists():
@@ -65,10 +73,16 @@ def replay_task(
 ) -> Outcome:
     """Replay one recording with its report; what is wrong with it alone is told in the outcome.
 
-    Raises OutputError where its folder cannot be written: then no other's can either.
+    Raises OutputError where its folder cannot be written: then no other's can either; InterruptedTasks where Ctrl-C
+    comes.
     """
     try:
-        summary = replay_one(task.path, task.folder, options, progress, task.name, opened)
+        try:
+            summary = replay_one(task.path, task.folder, options, progress, task.name, opened)
+        except InterruptedReplay as end:
+            write_report(task.folder, options.thumbnails)
+            told = end.summary
+            raise InterruptedTasks((Outcome(task, told.content, told.run, told.problem),)) from None
         write_report(task.folder, options.thumbnails)
     except OutputError:
         raise
@@ -79,10 +93,12 @@ def replay_task(
     return Outcome(task, summary.content, summary.run, summary.problem)
 
 
-def merge(folder: Path, outcomes: Sequence[Outcome], wall_s: float, options: ReplayOptions) -> dict[str, Any]:
+def merge(
+    folder: Path, outcomes: Sequence[Outcome], wall_s: float, options: ReplayOptions, origin: Path | None = None
+) -> dict[str, Any]:
     """Write the files of all recordings together, in the order of their names; return the summary.
 
-    Raises OutputError.
+    origin: where the recordings come from. Raises OutputError.
     """
     outcomes = sorted(outcomes, key=lambda o: o.task.name)
     done = [o for o in outcomes if o.content is not None]
@@ -96,7 +112,7 @@ def merge(folder: Path, outcomes: Sequence[Outcome], wall_s: float, options: Rep
             raise cannot_write(folder / name, error) from error
     summary = summary_of_all(outcomes)
     write_json(folder / SUMMARY_FILE, summary)
-    write_json(folder / RUN_FILE, run_of_all(done, summary["duration_s"], wall_s))
+    write_json(folder / RUN_FILE, run_of_all(done, summary["duration_s"], wall_s, origin))
     try:
         write_report(folder, options.thumbnails)
     except OSError as error:
@@ -116,30 +132,37 @@ def summary_of_all(outcomes: Sequence[Outcome]) -> dict[str, Any]:
         "recordings": [
             {
                 "recording": o.task.name,
-                "complete": not o.problem,
+                "complete": o.content is not None and o.content["complete"],
                 "problem": o.problem,
                 **{name: o.content[name] if o.content is not None else 0 for name in _SUMMED},
             }
             for o in outcomes
         ],
         "mer": __version__,
-        "complete": not any(o.problem for o in outcomes),
+        "complete": all(o.content is not None and o.content["complete"] for o in outcomes),
         **{name: round(sum(c[name] for c in contents), 3) for name in _SUMMED},
         "emotions": {name: sum(c["emotions"][name] for c in contents) for name in (*EMOTIONS, UNKNOWN)},
-        "warnings": [f"{c['recording']}: {text}" for c in contents for text in c["warnings"]]
-        + [f"{o.task.name}: {o.problem}" for o in outcomes if o.content is None],
+        "warnings": [named(c["recording"], text) for c in contents for text in c["warnings"]]
+        + [named(o.task.name, o.problem) for o in outcomes if o.content is None],
         "counts": dict(sorted(counts.items())),
         "settings": first.get("settings", {}),
         "models": first.get("models", {}),
     }
 
 
-def run_of_all(done: Sequence[Outcome], length_s: float, wall_s: float) -> dict[str, Any]:
+def named(recording: str, text: str) -> str:
+    """A sentence with the recording that it tells of, once."""
+    first = text.partition(" ")[0].rstrip(":")
+    return text if Path(first).name == recording else f"{recording}: {text}"
+
+
+def run_of_all(done: Sequence[Outcome], length_s: float, wall_s: float, origin: Path | None = None) -> dict[str, Any]:
     """What differs from run to run, of all recordings."""
     runs = {o.task.name: o.run for o in done if o.run is not None}
     first: Mapping[str, Any] = next(iter(runs.values()), {})
     return {
         "date": first.get("date", ""),
+        "input": str(origin.resolve()) if origin else "",
         "machine": first.get("machine", machine()),
         "providers": first.get("providers", {}),
         "recording_s": length_s,

@@ -9,6 +9,7 @@ from typing import Any
 from mer_ros.errors import InputError
 from mer_ros.replay.arguments import path_of
 from mer_ros.replay.records import EMOTIONS_FILE
+from mer_ros.terminal import printable
 
 
 def add_report_parser(subparsers: Any) -> None:
@@ -42,7 +43,7 @@ def _report(given: argparse.Namespace) -> int:
     from mer_ros.report.report import write_report
 
     _check(given.folder)
-    print(write_report(given.folder, given.thumbnails))
+    print(printable(str(write_report(given.folder, given.thumbnails))))
     return 0
 
 
@@ -51,7 +52,7 @@ def _compare(given: argparse.Namespace) -> int:
 
     for folder in (given.first, given.second):
         _check(folder)
-    print(write_comparison(given.first, given.second, given.output))
+    print(printable(str(write_comparison(given.first, given.second, given.output))))
     return 0
 
 

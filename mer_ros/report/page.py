@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-from contextlib import suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from mer_ros.errors import OutputError
+from mer_ros.files import write_whole
 from mer_ros.report import palette
 from mer_ros.report.markup import Markup, script_json, tag
 
@@ -53,16 +52,9 @@ def write(path: Path, text: str) -> Path:
     """
     if not path.parent.is_dir():
         raise OutputError(f"{path} cannot be written, as {path.parent} is no folder: make it, or write elsewhere")
-    in_place = path.exists() and not path.is_file()  # a rename would take its place
-    new = path if in_place else path.with_name(f".{path.name}.new")
     try:
-        new.write_text(text, encoding="utf-8", newline="\n")
-        if not in_place:
-            os.replace(new, path)
+        write_whole(path, text)
     except OSError as error:
-        if not in_place:
-            with suppress(OSError):
-                new.unlink()
         raise OutputError(
             f"{path} cannot be written ({error.strerror or error}): make room, or write elsewhere"
         ) from error

@@ -35,7 +35,7 @@ fusion: {ros__parameters: {use_face: false, use_text: false, use_dialogue: false
 class Made:
     """A recording made of events, given as they lie; an exception among them is raised."""
 
-    has_audio = has_video = True
+    has_audio = has_video = is_whole = True
     size, frame_rate_hz = (64, 48), 10.0
     duration_ns = None
 

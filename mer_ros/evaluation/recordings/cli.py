@@ -95,18 +95,19 @@ def _meld(args: argparse.Namespace) -> int:
     tasks = [Task(chain, chain.name, folder / chain.name) for chain in chains]
     problems = _replay(args, tasks, folder)
     for reason in part.broken:
-        print(f"left out: {reason}", file=sys.stderr)
+        print(printable(f"left out: {reason}"), file=sys.stderr)
     return _tell(args, folder, score_meld(folder, args.csv, part), problems)
 
 
 def _replay(args: argparse.Namespace, tasks: Any, folder: Path) -> tuple[str, ...]:
     """What went wrong with a part of the recordings; the others are in the folder."""
     from mer_ros.replay.many import replay_all
-    from mer_ros.replay.show import Show
+    from mer_ros.replay.show import Show, told_when_interrupted
 
-    console = Console(markup=False, highlight=False, stderr=True)
-    with Show(console, args.quiet) as show:
-        result = replay_all(tasks, folder, options_of(args), show, jobs=args.jobs, scheduler=args.scheduler)
+    console, origin = Console(markup=False, highlight=False, stderr=True), getattr(args, "bag", None) or args.clips
+    with told_when_interrupted(folder), Show(console, args.quiet) as show:
+        how = {"jobs": args.jobs, "scheduler": args.scheduler, "origin": origin}
+        result = replay_all(tasks, folder, options_of(args), show, **how)
     if not args.quiet:  # what is wrong with labels may only come out now: what was computed can be scored again
         console.print(printable(f"emotions: {folder}"), soft_wrap=True)
     return result.problems
@@ -116,6 +117,7 @@ def _tell(args: argparse.Namespace, folder: Path, scores: dict[str, Any], proble
     from mer_ros.evaluation.recordings.run import SCORES_FILE
     from mer_ros.evaluation.recordings.tables import print_scores
     from mer_ros.replay.run_folder import write_json
+    from mer_ros.replay.show import tell_problems
     from mer_ros.report.report import write_report
 
     write_json(folder / SCORES_FILE, scores)
@@ -126,6 +128,5 @@ def _tell(args: argparse.Namespace, folder: Path, scores: dict[str, Any], proble
         print(f"scores: {shown}/{SCORES_FILE}\nreport: {shown}/report.html")
     if args.json:
         print(json.dumps(scores, ensure_ascii=False))
-    for problem in problems:
-        print(f"error: {' '.join(printable(problem).split())}; what was computed is in {shown}", file=sys.stderr)
+    tell_problems(problems, folder)
     return NOT_ALL if problems else 0

@@ -80,6 +80,11 @@ class ClipChain:
         self.duration_ns: int | None = clips[-1].end_ns
         self.chosen = {"clips": f"{len(clips)}, {pause_ns / NS:g} s between them"}
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether all clips could be played so far."""
+        return not (self.counts["broken_clips"] or self.counts["broken_packets"])
+
     def events(self, start_ns: int = 0, *, chunk_ms: int = 20) -> Iterator[Frame | AudioChunk]:
         """Frames and chunks in the order of their stamps; the first clip begins at start_ns + zero_ns."""
         for clip in self._clips:

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from mer_ros.emotion import EMOTIONS
 from mer_ros.evaluation.intervals import INTERVALS
+from mer_ros.terminal import printable
 
 NAMES = {"accuracy": "accuracy", "weighted_f1": "weighted F1", "macro_f1": "macro F1", "uar": "UAR", "ece": "ECE"}
 MOST_SPEAKERS = 8
@@ -18,7 +19,7 @@ FEW = 100  # with fewer examples nobody should take a score for more than it is
 
 def print_scores(told: Mapping[str, Any]) -> None:
     """Print the content of scores.json; calibration and single matches are left to the report."""
-    console = Console(markup=False, highlight=False)
+    console, told = Console(markup=False, highlight=False), _clean(told)
     for sentence in _found(told):
         console.print(sentence)
     console.print(_classes(told))
@@ -42,6 +43,15 @@ def print_scores(told: Mapping[str, Any]) -> None:
         console.print(f"and {rest} speakers more, see scores.json")
     if told["ms_p50"] is not None:
         console.print(f"ms an utterance: {told['ms_p50']:.1f} (median), {told['ms_p95']:.1f} (95 %)")
+
+
+def _clean(content: Any) -> Any:
+    """The same, with texts that a terminal takes for no command: names of files and speakers come from others."""
+    if isinstance(content, str):
+        return printable(content)
+    if isinstance(content, Mapping):
+        return {_clean(key): _clean(value) for key, value in content.items()}
+    return [_clean(value) for value in content] if isinstance(content, list | tuple) else content
 
 
 def _found(told: Mapping[str, Any]) -> list[str]:

@@ -42,6 +42,7 @@ class Bag:
                 errors.append(error)
         if not self.files:
             raise errors[0] if errors else InputError(f"{path} holds no bag: give a folder or file of rosbag2")
+        notes.is_whole &= not errors
         for refused in errors:
             notes.warn(f"{refused}; the other files of the bag are read")
 
@@ -113,6 +114,7 @@ def _files_of(path: Path, notes: Notes) -> list[Path]:
         candidates = [path / name, path / f"{name}.zstd"]
         file = next((candidate for candidate in candidates if candidate in present), None)
         if file is None:
+            notes.is_whole = False
             notes.warn(f"{path.name} lacks its file {name}")
         elif file not in files:
             files.append(file)
@@ -170,6 +172,7 @@ def _unpacked(path: Path, folder: Path, notes: Notes) -> Path:
                     )
                 out.write(block)
     except zstd_errors() as error:
+        notes.is_whole = False
         notes.warn(f"{path.name} is cut off or damaged: it is read as far as it can be ({error})")
     except OSError as error:
         raise InputError(f"{path} cannot be unpacked into {folder.parent}: {error.strerror or error}") from error

@@ -51,6 +51,7 @@ class Notes:
 
     def __init__(self) -> None:
         self.warnings: list[str] = []
+        self.is_whole = True
         self.counts: Counter[str] = Counter()
         self._places: set[tuple[Path, int]] = set()
 
@@ -59,9 +60,15 @@ class Notes:
         if sentence not in self.warnings:
             self.warnings.append(sentence)
 
+    def cut(self, path: Path) -> None:
+        """Say that a file lacks its end, or is damaged so that it cannot be read up to there."""
+        self.is_whole = False
+        self.warn(f"{path.name} is cut off or damaged: it is read as far as it goes")
+
     def damage(self, kind: str, path: Path, place: int) -> None:
         """Count what cannot be read at one place of a file."""
         if len(self._places) < _MOST_PLACES and (path, place) not in self._places:
             self._places.add((path, place))
+            self.is_whole = False
             self.counts[kind] += 1
             self.warn(f"{path.name} has {kind.replace('_', ' ')}, which are passed over")

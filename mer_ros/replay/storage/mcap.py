@@ -80,11 +80,11 @@ class McapFile:
             stream.seek(0)
             magic = stream.read(len(MAGIC))
             if magic != MAGIC:
-                state = "is empty" if not magic else f"is no MCAP file: it begins with {magic.hex(' ')}"
-                raise InputError(f"{self.path} {state}")
+                state = "is empty" if not magic else f"is no MCAP file (it begins with {magic.hex(' ')})"
+                raise InputError(f"{self.path} {state}: give a file that a recorder has written, or record it anew")
             yield from self._walk(stream, None, keys)
         except broken:
-            self._notes.warn(f"{self.path.name} is cut off or damaged: it is read as far as it goes")
+            self._notes.cut(self.path)
         except OSError as error:
             raise InputError(f"{self.path} cannot be read: {error.strerror or error}") from error
 

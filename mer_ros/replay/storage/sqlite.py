@@ -60,7 +60,7 @@ class SqliteFile:
                             self._notes.damage("oversized_messages" if data is None else "damaged_rows", self.path, row)
                     return
                 except sqlite3.Error:
-                    self._notes.warn(f"{self.path.name} is cut off or damaged: it is read as far as it goes")
+                    self._notes.cut(self.path)
                     last, gap = last + gap, 2 * gap
 
     def _open(self) -> sqlite3.Connection:
@@ -94,13 +94,13 @@ class SqliteFile:
             raise InputError(f"{self.path} cannot be read: {error.strerror}") from error
         magic = head[: len(MAGIC)]
         if magic != MAGIC:
-            state = "is empty" if not magic else f"is no SQLite file: it begins with {magic[:8].hex(' ')}"
-            raise InputError(f"{self.path} {state}")
+            state = "is empty" if not magic else f"is no SQLite file (it begins with {magic[:8].hex(' ')})"
+            raise InputError(f"{self.path} {state}: give a file that a recorder has written, or record it anew")
         # SQLite takes what is missing of the last page for zeros, and tells nobody.
         page, pages = int.from_bytes(head[16:18], "big"), int.from_bytes(head[28:32], "big")
         page = 65536 if page == 1 else page
         if page and (size % page or (head[24:28] == head[92:96] and size < page * pages)):
-            self._notes.warn(f"{self.path.name} is cut off or damaged: it is read as far as it goes")
+            self._notes.cut(self.path)
 
     def _check_tables(self, base: sqlite3.Connection) -> None:
         """Plain tables alone: a view or a virtual table could run anything."""
