@@ -165,7 +165,7 @@ def describe(settings: GraphSettings) -> Graph:
         "speech_to_text": _given(
             recogniser=settings.recogniser, model=settings.recogniser_model, words_type=settings.words_type
         ),
-        "camera": _given(compressed=settings.compressed),
+        "camera": _given(compressed=settings.compressed, models=settings.models),
         "microphone": {},
     }
     remappings = {

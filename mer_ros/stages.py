@@ -23,14 +23,19 @@ from mer_ros.fusion.dialogue import DialogueOptions
 from mer_ros.fusion.experts import Experts
 from mer_ros.fusion.fuser import EmotionFuser
 from mer_ros.fusion.options import FusionOptions
+from mer_ros.inference import load_manifest, load_model
+from mer_ros.inference.manifest import IDENTITY
 from mer_ros.report import palette
 from mer_ros.settings.parameter import Values
 from mer_ros.speech.outside import OutsideOptions, OutsideWords
 from mer_ros.speech.recogniser import Recogniser, SpeechOptions, make_recogniser
 from mer_ros.speech.transcriber import Transcriber
 from mer_ros.vision.detector import FaceDetector, make_detector
+from mer_ros.vision.encoder import FaceEncoder
 from mer_ros.vision.observer import FaceObserver, ObserverOptions
 from mer_ros.vision.overlay import Overlay, OverlayOptions
+from mer_ros.vision.people import PeopleOptions
+from mer_ros.vision.recognition import PersonRecogniser
 from mer_ros.vision.tracker import TrackerOptions
 
 OUTSIDE = "outside"  # in place of a recogniser: the words come with the recording, or on a topic
@@ -69,10 +74,21 @@ def detector(p: Values) -> FaceDetector:
     )
 
 
-def observer(p: Values, faces: FaceDetector, **changed: int) -> FaceObserver:
+def encoder(p: Values) -> FaceEncoder | None:
+    """What the camera node tells faces apart with; None where that is off, or the folder has no model for it."""
+    if not p["people.enabled"] or p["detector"] == "none":
+        return None
+    folder = Path(p["models"]) if p["models"] else resources.models_dir()
+    if not any(entry.task == IDENTITY and entry.default for entry in load_manifest(folder)):
+        return None
+    return FaceEncoder(load_model(folder, IDENTITY, None, "cpu"))  # a few milliseconds now and then
+
+
+def observer(p: Values, faces: FaceDetector, apart: FaceEncoder | None = None, **changed: int) -> FaceObserver:
     """What the camera node runs. changed: options that differ from the parameters."""
     tracker = TrackerOptions(**p.group("tracker"))
-    return FaceObserver(faces, ObserverOptions(**(p.group("observer") | changed), tracker=tracker))
+    persons = PersonRecogniser(apart, PeopleOptions(**p.group("people"))) if apart is not None else None
+    return FaceObserver(faces, ObserverOptions(**(p.group("observer") | changed), tracker=tracker), persons)
 
 
 def overlay(p: Values) -> Overlay:

@@ -47,10 +47,12 @@ class CameraNode(PipelineNode):
     def build(self) -> None:
         """Make detector and observer."""
         detector = stages.detector(self.parameters)
-        self._observer = stages.observer(self.parameters, detector)
+        apart = stages.encoder(self.parameters)
+        self._observer = stages.observer(self.parameters, detector, apart)
         self._window = self.speak(VisualWindow, "visual_window", qos.events())
         self._annotated = Annotated(self, stages.overlay(self.parameters))
-        self.get_logger().info(f"faces are found by {detector.name}")
+        told_apart = f"told apart by {apart.name}" if apart else "not told apart"
+        self.get_logger().info(f"faces are found by {detector.name}, and {told_apart}")
 
     def start(self) -> None:
         """Subscribe."""

@@ -18,6 +18,7 @@ from mer_ros.speech.recogniser import SpeechOptions
 from mer_ros.vision.detector import DEFAULT_DETECTOR, DETECTORS
 from mer_ros.vision.observer import ObserverOptions
 from mer_ros.vision.overlay import OverlayOptions
+from mer_ros.vision.people import PeopleOptions
 from mer_ros.vision.tracker import TrackerOptions
 
 _OBSERVER = {
@@ -43,6 +44,15 @@ _OVERLAY = {
     "max_rate_hz": ("image_annotated is drawn at most so often, and only while somebody subscribes to it", 0.1, 120.0),
     "keep_s": ("what was told of a person, and the last words, stay on it for so long", 0.5, 60.0),
     "jpeg_quality": ("of image_annotated/compressed", 1, 100),
+}
+_PEOPLE = {
+    "enabled": ("tell persons apart by their faces, in memory only; else each face is followed while it is in view",),
+    "same": ("encodings of faces nearer than this are one person's", 0.1, 1.5),
+    "other": ("encodings at least so far apart are two persons'; in between nothing is said", 0.1, 1.5),
+    "forget_s": ("a person unseen for so long is forgotten", 1.0, 1e6),
+    "max_people": ("persons remembered at most", 1, 1000),
+    "check_ms": ("how often it is made sure that a known face still is that person's", 0, 600000),
+    "least_px": ("smaller faces are not asked for who they are", 8, 1000),
 }
 _STREAM = {
     "jitter_ms": ("stamps this far or less from where counting samples says are trusted to be jitter", 1.0, 1000.0),
@@ -104,6 +114,8 @@ CAMERA: tuple[Parameter, ...] = (
     Parameter("detector_width_px", 0, "wider frames are scaled down for it; 0: the detector's own", 0, 4096),
     *table_of("observer", ObserverOptions(), _OBSERVER),
     *table_of("tracker", TrackerOptions(), _TRACKER),
+    Parameter("models", "", "folder with the models' manifest, for telling faces apart; empty: this package's"),
+    *table_of("people", PeopleOptions(), _PEOPLE),
     *table_of("overlay", OverlayOptions(), _OVERLAY),
     *_EVERY_NODE,
 )

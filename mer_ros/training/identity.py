@@ -43,6 +43,8 @@ _SPLIT = "pairs of Labeled Faces in the Wild, as dlib documents it; not measured
 class Encoder(nn.Module):
     """uint8 [B, 150, 150, 3], RGB, to encodings [B, 128]."""
 
+    mean: torch.Tensor
+
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.stream = RecognitionStream(3, as_dlib=True)

@@ -9,6 +9,7 @@ from mer_ros.errors import InputError, OptionError
 from mer_ros.utterance import Box, FaceSample, Frame, SpeechState, Utterance, VisualWindow
 from mer_ros.vision.crops import MARGIN, UPRIGHT_DEG, context_crop, crop_face
 from mer_ros.vision.detector import FaceDetector, check_image
+from mer_ros.vision.recognition import PersonRecogniser
 from mer_ros.vision.speaking import Loudness, MouthMotion
 from mer_ros.vision.timeline import MS, Timeline, Verdict
 from mer_ros.vision.tracker import FacesInFrame, FaceTracker, TrackerOptions
@@ -86,16 +87,24 @@ class FaceObserver:
     in_view: the faces in the last frame, largest first.
     counts: frames, duplicate_frames, out_of_order_frames, stray_frames, rate_limited_frames, camera_gaps,
     stamp_jumps, size_changes, utterances, duplicate_utterances, utterances_not_ended, windows, windows_without_face,
-    speakers_out_of_view,
-    and those of the tracker.
+    speakers_out_of_view, and those of the tracker and of the gallery of persons.
     """
 
-    def __init__(self, detector: FaceDetector, options: ObserverOptions | None = None) -> None:
+    def __init__(
+        self,
+        detector: FaceDetector,
+        options: ObserverOptions | None = None,
+        persons: PersonRecogniser | None = None,
+    ) -> None:
+        """persons: tells who the faces are; None: faces are not told apart beyond their tracks."""
         self.options = options or ObserverOptions()
         self.counts: Counter[str] = Counter()
         self.in_view: tuple[FaceInView, ...] = ()
         self._tracker = FaceTracker(detector, self.options.tracker)
         self._tracker.counts = self.counts
+        self._persons = persons
+        if persons is not None:
+            persons.people.counts = self.counts
         self._timeline = Timeline(self.options.jump_ms, self.options.max_rate_hz, self.counts)
         buffer_ns = round(self.options.buffer_s * 1e9)
         period_ns = self.options.sample_period_ms * MS
@@ -163,13 +172,21 @@ class FaceObserver:
         """Give all ended utterances their window now: no more frames will come."""
         return [self._final(key) for key in list(self._ended)]
 
+    def forget(self, person_id: str = "") -> int:
+        """Forget a person, or everybody for an empty id; how many were known."""
+        return self._persons.forget(person_id) if self._persons is not None else 0
+
     def _look(self, frame: Frame) -> None:
         height, width = frame.image.shape[:2]
         if self._buffer.image_size not in ((0, 0), (width, height)):
             self.counts["size_changes"] += 1
         self._buffer.see(frame.stamp_ns, width, height)
         faces = self._tracker.update(frame)
-        self.in_view = tuple(FaceInView(face.id, face.box) for face in faces.faces)
+        if self._persons is not None:
+            self._persons.see(frame, faces)
+        self.in_view = tuple(
+            FaceInView(face.id, face.box, self._person(face.id, frame.stamp_ns)) for face in faces.faces
+        )
         self._mouths.see(frame.stamp_ns, frame.image, faces)
         due_ns = _due(self._sampled_ns, frame.stamp_ns, self.options.sample_period_ms * MS)
         if due_ns is not None:
@@ -202,6 +219,8 @@ class FaceObserver:
         self._forget_open()
         self._done.clear()
         self._buffer.clear()
+        if self._persons is not None:
+            self._persons.start_anew()
         self._sampled_ns = self._interim_ns = None
         self._told_ns = 0
         return windows
@@ -223,7 +242,7 @@ class FaceObserver:
         self._done[key] = None
         while len(self._done) > MAX_REMEMBERED:
             self._done.popitem(last=False)
-        window = self._speaker(span, self._cut(span))
+        window = self._named(self._speaker(span, self._cut(span)))
         self.counts["windows"] += 1
         self.counts["windows_without_face"] += not window.samples
         return window
@@ -257,7 +276,14 @@ class FaceObserver:
             self._forget_open()
         speaking = self._open[1] if self._open and self._open[1].start_ns <= now else None
         span = Span(speaking.utterance_id if speaking else 0, start_ns, now + 1, False)
-        return [self._cut(span, track) for track in self._buffer.tracks(span)]
+        return [self._named(self._cut(span, track)) for track in self._buffer.tracks(span)]
+
+    def _person(self, track: int, at_ns: int) -> str:
+        return self._persons.person(track, at_ns) if self._persons is not None and track else ""
+
+    def _named(self, window: VisualWindow) -> VisualWindow:
+        """With the person as known at the window's end: what came later must not depend on when it was cut."""
+        return replace(window, person_id=self._person(window.track_id, window.end_ns))
 
     def _cut(self, span: Span, track: int | None = None) -> VisualWindow:
         # A span shorter than the sampling may hold no sample: reach back for the one before.

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from mer_ros.errors import InputError, OptionError
 from mer_ros.utterance import Box, FaceSample, Frame, SpeechState, Utterance, VisualWindow
-from mer_ros.vision.detector import make_detector
+from mer_ros.vision.detector import Detection, make_detector
 from mer_ros.vision.observer import FaceObserver, ObserverOptions
+from mer_ros.vision.recognition import PersonRecogniser
 from mer_ros.vision.tracker import TrackerOptions
 from mer_ros.vision.window import SampledFrame, prominent, spread
 
@@ -417,3 +418,46 @@ def test_clips_through_the_real_detector(clips) -> None:
     assert [w.track_id for w in windows] == [1, 2, 3, 4]
     assert all(len(w.samples) == 16 and w.faces_in_view == 1 for w in windows)
     assert all(sample.score > 0.5 for w in windows for sample in w.samples)
+
+
+class Known:
+    """Encodes every face of track 1's place as one person, and any other as another."""
+
+    def encode(self, image: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+        encoding = np.zeros(128)
+        encoding[int(landmarks[0, 0] > 300)] = 1.0
+        return encoding
+
+
+class Pointed:
+    """Finds the two faces with landmarks, or none while `gone`."""
+
+    name = "pointed"
+    gone = False
+
+    def detect(self, image: np.ndarray) -> list[Detection]:
+        boxes = [] if self.gone else [Box(80, 150, 100, 120), Box(400, 150, 100, 120)]
+        points = np.array([[30, 40], [70, 40], [50, 60], [35, 85], [65, 85]], np.float32)
+        return [Detection(box, 0.9, points + np.array([box.x, box.y], np.float32)) for box in boxes]
+
+
+def test_windows_tell_the_person_who_is_known_at_their_end_also_after_a_pause(scene) -> None:
+    detector = Pointed()
+    options = ObserverOptions(tracker=TrackerOptions(lost_after_ms=1_000))
+    observer = FaceObserver(detector, options, PersonRecogniser(Known()))
+    image, empty = scene.draw(*(d.box for d in detector.detect(np.zeros(0)))), scene.draw(None)
+    told = run_only(observer, [Frame(START + n * 40 * MS, image) for n in range(60)])
+    assert {(w.track_id, w.person_id) for w in told} == {(1, ""), (2, ""), (1, "person-1"), (2, "person-2")}
+    assert {face.person_id for face in observer.in_view} == {"person-1", "person-2"}
+    early, late = observer.utterance(speech(1, 0, 350)), observer.utterance(speech(2, 400, 2_300))
+    assert [w.person_id for w in [*early, *late]] == ["", "person-1"]
+    detector.gone = True
+    run_only(observer, [Frame(START + (2_400 + n * 40) * MS, empty) for n in range(60)])
+    detector.gone = False
+    run_only(observer, [Frame(START + (4_800 + n * 40) * MS, image) for n in range(60)])
+    (window,) = observer.utterance(speech(3, 6_000, 7_000))
+    assert (window.track_id, window.person_id) == (3, "person-1")
+    assert observer.forget("person-1") == 1
+    (window,) = observer.utterance(speech(4, 6_500, 7_100))
+    assert (window.track_id, window.person_id) == (3, "")
+    assert observer.counts["people_met"] == 2
