@@ -49,3 +49,31 @@ LIVE_SPEECH = {
 }
 TRANSCRIPTION = kind("Transcription", text="", audio_time=0.0, transcription_time=0.0)
 STRING = kind("String", data="")
+IDS_LIST = kind("IdsList", header=stamped, ids=list)
+EXPRESSION = kind(
+    "Expression",
+    {name.upper(): name for name in ("neutral", "angry", "sad", "happy", "surprised", "disgusted", "scared")},
+    header=stamped,
+    expression="",
+    valence=0.0,
+    arousal=0.0,
+    confidence=0.0,
+)
+IDS_MATCH = kind(
+    "IdsMatch",
+    {"PERSON": 1, "FACE": 2, "BODY": 3, "VOICE": 4},
+    id1="",
+    id1_type=0,
+    id2="",
+    id2_type=0,
+    confidence=0.0,
+)
+NORMALIZED_REGION = kind("NormalizedRegionOfInterest2D", header=stamped, xmin=0.0, ymin=0.0, xmax=0.0, ymax=0.0, c=0.0)
+REGION = kind("RegionOfInterest", x_offset=0, y_offset=0, width=0, height=0, do_rectify=False)
+BOOL = kind("Bool", data=False)
+CLASSIFICATION = kind("Classification", header=stamped, results=list)
+#: vision_msgs/ObjectHypothesis since Humble, and before.
+HYPOTHESES = {
+    "class_id": kind("ObjectHypothesis", class_id="", score=0.0),
+    "id": kind("ObjectHypothesis", id="", score=0.0),
+}

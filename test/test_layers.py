@@ -9,7 +9,7 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "mer_ros"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-ROOMS = {"audio", "vision", "speech", "text", "inference", "fusion"}
+ROOMS = {"audio", "vision", "speech", "text", "inference", "fusion", "standards"}
 VOCABULARY = {"mer_ros", "mer_ros.emotion", "mer_ros.errors", "mer_ros.utterance"}
 WITH_ROS = {"nodes", "client"}  # and what these files import when they are called, not when they are loaded:
 ROS_WHEN_CALLED = {"demo.py", "run.py"}
