@@ -58,7 +58,7 @@ class EmotionFuser:
     @property
     def counts(self) -> Counter[str]:
         """How often each thing happened, for diagnostics."""
-        return self._counts + self._line.counts + self._judge.counts
+        return self._counts + self._line.counts + self._judge.counts + self._interim.counts
 
     def missed_lately(self, modality: Modality) -> float:
         """Return the share of the last utterances, of those there were, that had to do without a modality."""
@@ -78,6 +78,7 @@ class EmotionFuser:
             emotions = self.flush(now_ns)
             self._line.restart()
             self._judge.forget()
+            self._interim.forget()
             self._counts["time_went_back"] += 1
         added = self._line.add(utterance, now_ns)
         if added is not None:
@@ -109,9 +110,9 @@ class EmotionFuser:
         """Return the emotions of all utterances that still wait, with what there is."""
         return self._emit((), now_ns)
 
-    def live(self, now_ns: int) -> EmotionEstimate | None:
-        """Return an interim estimate when one is due and something fresh is known."""
-        return self._interim.estimate(now_ns, self._dialogue)
+    def live(self, now_ns: int) -> list[EmotionEstimate]:
+        """Return an interim estimate of everybody in view and of who speaks, when they are due; the speaker last."""
+        return self._interim.estimates(now_ns, self._dialogue)
 
     def reset_dialogue(self) -> Ended:
         """End the dialogue; the next utterance begins a new one."""

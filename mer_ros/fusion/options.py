@@ -29,8 +29,11 @@ class FusionOptions:
     target_prior: seven frequencies of the emotions where the robot is used.
     abstain: 0..1, an emotion less probable than this is given as unknown; 0: never.
     early: let the early-fusion network decide when face, audio and text are all there.
-    live_period_ms: how often an interim estimate is given at most.
-    live_horizon_ms: how old what was last seen or heard may be in an interim estimate.
+    live_period_ms: how often interim estimates are given. live_horizon_ms: how old what was last seen or heard may be
+    in one. live_smoothing_ms: what is seen of a face is averaged over time with this time constant. live_lead: another
+    label takes over at once when it is more probable by so much than the one that holds. live_hold_ms: with a smaller
+    lead when it stays ahead for so long. live_people: persons in view at most; who was seen longest ago gives way.
+    Expressions last 0.5 to 4 s (Ekman 2003, "Emotions revealed"): the times lie within that; the lead is a judgement.
     """
 
     deadline_ms: float = 3000.0
@@ -41,6 +44,10 @@ class FusionOptions:
     early: bool = False
     live_period_ms: float = 500.0
     live_horizon_ms: float = 1500.0
+    live_smoothing_ms: float = 1000.0
+    live_lead: float = 0.25
+    live_hold_ms: float = 1000.0
+    live_people: int = 32
     dialogue: DialogueOptions = field(default_factory=DialogueOptions)
 
     def __post_init__(self) -> None:
@@ -54,9 +61,15 @@ class FusionOptions:
             raise OptionError(
                 f"trust is {list(self.trust)}; it must be three factors in 0..{_MOST:g}: of face, audio and text"
             )
-        for name in ("live_period_ms", "live_horizon_ms"):
+        for name in ("live_period_ms", "live_horizon_ms", "live_smoothing_ms"):
             if not getattr(self, name) > 0:
                 raise OptionError(f"{name} is {getattr(self, name)}; it must be above 0 milliseconds")
+        if not 0 <= self.live_lead <= 1:
+            raise OptionError(f"live_lead is {self.live_lead}; it must lie in 0..1")
+        if not self.live_hold_ms >= 0:
+            raise OptionError(f"live_hold_ms is {self.live_hold_ms}; it must be 0 milliseconds or more")
+        if not self.live_people >= 1:
+            raise OptionError(f"live_people is {self.live_people}; it must be 1 or more")
         prior = np.asarray(self.target_prior, dtype=float)
         if prior.shape != (len(EMOTIONS),) or not np.all(np.isfinite(prior)) or np.any(prior <= 0):
             raise OptionError(

@@ -100,8 +100,7 @@ class FusionNode(PipelineNode):
         now_ns = self.now_ns()
         self._publish(self._fusion.poll(now_ns))
         if self._is_live and self._live.get_subscription_count():
-            interim = self._fusion.live(now_ns)
-            if interim is not None:
+            for interim in self._fusion.live(now_ns):
                 self._live.publish(emotion_message(interim, self._frame_id))
 
     def _look_around(self) -> None:

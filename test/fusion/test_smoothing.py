@@ -1,0 +1,102 @@
+"""Averages and labels over time: what holds for any stream."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mer_ros.emotion import EMOTIONS, UNKNOWN, Modality, ModalityEstimate
+from mer_ros.fusion.smoothing import RunningMean, SteadyLabel
+
+MS = 1_000_000
+FRACTION = st.floats(0.0, 1.0)
+ANSWERS = st.lists(
+    st.tuples(st.lists(st.floats(0.01, 1.0), min_size=7, max_size=7), st.floats(0.01, 1.0), st.integers(-300, 20_000)),
+    min_size=1,
+    max_size=30,
+)
+
+
+def answer(probabilities, quality=1.0, sentiment=None) -> ModalityEstimate:
+    return ModalityEstimate(Modality.FACE, np.asarray(probabilities), sentiment=sentiment, quality=quality, model="m")
+
+
+def feeling(emotion: str, height: float = 0.7) -> np.ndarray:
+    values = np.full(7, (1 - height) / 6)
+    values[EMOTIONS.index(emotion)] = height
+    return values
+
+
+@given(ANSWERS)
+def test_the_mean_lies_between_the_answers_and_is_a_distribution(answers) -> None:
+    mean, now_ns, rows, qualities = RunningMean(1000.0), 0, [], []
+    for row, quality, step_ms in answers:
+        now_ns += step_ms * MS
+        rows.append(np.array(row) / sum(row))
+        qualities.append(quality)
+        mean.add(answer(rows[-1], quality), now_ns)
+    value = mean.value()
+    assert value.probabilities.sum() == pytest.approx(1)
+    assert (value.probabilities >= np.min(rows, axis=0) - 1e-9).all()
+    assert (value.probabilities <= np.max(rows, axis=0) + 1e-9).all()
+    assert min(qualities) - 1e-9 <= value.quality <= max(qualities) + 1e-9
+    assert (value.modality, value.model, value.sentiment) == (Modality.FACE, "m", None)
+
+
+@pytest.mark.parametrize(("age_ms", "share"), [(0, 0.5), (1000, 1 / (1 + np.exp(-1))), (5000, 1 / (1 + np.exp(-5)))])
+def test_an_answer_of_one_time_constant_ago_counts_one_over_e(age_ms, share) -> None:
+    mean = RunningMean(1000.0)
+    mean.add(answer(feeling("joy", 1.0)), 10**18)
+    mean.add(answer(feeling("anger", 1.0)), 10**18 + age_ms * MS)
+    assert mean.value().probabilities[EMOTIONS.index("anger")] == pytest.approx(share)
+
+
+def test_a_better_answer_counts_more_and_sentiments_are_averaged_too() -> None:
+    mean = RunningMean(1000.0)
+    assert mean.value() is None
+    mean.add(answer(feeling("joy", 1.0), 0.9, np.array([0.0, 0.0, 1.0])), 0)
+    mean.add(answer(feeling("anger", 1.0), 0.1, np.array([1.0, 0.0, 0.0])), 0)
+    value = mean.value()
+    assert value.probabilities[EMOTIONS.index("joy")] == pytest.approx(0.9)
+    assert value.sentiment == pytest.approx([0.1, 0.0, 0.9])
+    assert value.quality == pytest.approx(0.82)
+
+
+@given(st.lists(st.tuples(st.sampled_from((*EMOTIONS, UNKNOWN)), FRACTION, st.integers(0, 700)), min_size=1))
+def test_a_label_is_one_that_was_said_and_gives_way_only_to_a_lead_or_after_a_time(stream) -> None:
+    steady, held, now_ms, leading, since_ms = SteadyLabel(EMOTIONS, 0.2, 1000.0), "", 0, "", 0
+    for said, height, step_ms in stream:
+        now_ms += step_ms
+        rows = feeling(said, height) if said != UNKNOWN else np.full(7, 1 / 7)
+        label = steady.update(said, rows, now_ms * MS)
+        if said != leading:
+            leading, since_ms = said, now_ms
+        if held and label != held:
+            assert label == said
+            ahead = UNKNOWN not in (said, held) and (
+                rows[EMOTIONS.index(said)] - rows[EMOTIONS.index(held)] >= 0.2 - 1e-9
+            )
+            assert ahead or now_ms - since_ms >= 1000
+        elif held and said != held:
+            assert now_ms - since_ms < 1000
+        held = label
+
+
+@pytest.mark.parametrize(
+    ("stream", "told"),
+    [
+        ([("joy", 0.3, 0), ("anger", 0.3, 500), ("joy", 0.3, 1000), ("anger", 0.3, 1500)], ["joy"] * 4),
+        ([("joy", 0.3, 0), ("anger", 0.3, 500), ("anger", 0.3, 1499)], ["joy"] * 3),
+        ([("joy", 0.3, 0), ("anger", 0.3, 500), ("anger", 0.3, 1500)], ["joy", "joy", "anger"]),
+        ([("joy", 0.3, 0), ("anger", 0.5, 1)], ["joy", "anger"]),
+        (
+            [("joy", 0.3, 0), (UNKNOWN, 0.3, 1), (UNKNOWN, 0.3, 1001), ("joy", 0.9, 1002)],
+            ["joy", "joy", *[UNKNOWN] * 2],
+        ),
+        ([("joy", 0.3, 5000), ("anger", 0.3, 6000), ("anger", 0.3, 10)], ["joy"] * 3),  # time went back
+    ],
+)
+def test_hysteresis(stream, told) -> None:
+    steady = SteadyLabel(EMOTIONS, 0.2, 1000.0)
+    rows = [np.full(7, 0.2) if said == UNKNOWN else feeling(said, height) for said, height, _ in stream]
+    assert [steady.update(s, row, at * MS) for (s, _, at), row in zip(stream, rows, strict=True)] == told
