@@ -69,6 +69,7 @@ class EmotionEstimate:
 
     emotion, sentiment: the most probable one; UNKNOWN when it is less probable than the fusion was told to ask for.
     confidence: of the most probable emotion, also when it is not named.
+    previous_emotion: of the speaker's turn before. dialogue_emotion: of the turn before, whoever spoke then.
     """
 
     utterance_id: int
@@ -91,10 +92,18 @@ class EmotionEstimate:
     turn: int = 0
     context: tuple[DialogueTurn, ...] = ()
     previous_emotion: str = ""
+    dialogue_emotion: str = ""
     latency_ms: dict[str, float] = field(default_factory=dict)
 
     @property
     def shifted(self) -> bool:
         """Whether the speaker's emotion differs from that of their turn before; both must be known."""
-        known = self.previous_emotion not in ("", UNKNOWN) and self.emotion != UNKNOWN
-        return known and self.previous_emotion != self.emotion
+        return self._differs(self.previous_emotion)
+
+    @property
+    def dialogue_shifted(self) -> bool:
+        """Whether it differs from that of the turn before, whoever spoke then; both must be known."""
+        return self._differs(self.dialogue_emotion)
+
+    def _differs(self, before: str) -> bool:
+        return before not in ("", UNKNOWN) and self.emotion not in (before, UNKNOWN)

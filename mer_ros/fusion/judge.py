@@ -96,6 +96,7 @@ class Judge:
             person_id=person_id,
             context=dialogue.context(),
             previous_emotion=before.emotion if before else "",
+            dialogue_emotion=next((turn.emotion for turn in dialogue.last(1)), ""),
             **fields,  # type: ignore[arg-type]
         )
 

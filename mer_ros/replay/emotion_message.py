@@ -48,6 +48,8 @@ def emotion_message(estimate: EmotionEstimate, types: MessageTypes, frame_id: st
         context=[turn_message(turn, types) for turn in estimate.context],
         shifted=bool(estimate.shifted),
         previous_emotion=estimate.previous_emotion,
+        dialogue_shifted=bool(estimate.dialogue_shifted),
+        dialogue_emotion=estimate.dialogue_emotion,
         latency=[types.StageLatency(stage=name, milliseconds=float(ms)) for name, ms in estimate.latency_ms.items()],
     )
 

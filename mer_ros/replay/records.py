@@ -58,6 +58,8 @@ def record(estimate: EmotionEstimate, recording: str, zero_ns: int) -> dict[str,
         "modalities": {item.modality.value: _modality(item) for item in estimate.modalities},
         "previous_emotion": estimate.previous_emotion,
         "shifted": estimate.shifted,
+        "dialogue_emotion": estimate.dialogue_emotion,
+        "dialogue_shifted": estimate.dialogue_shifted,
     }
 
 

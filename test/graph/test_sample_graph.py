@@ -23,7 +23,7 @@ from mer_ros.utterance import AudioChunk, SpeechState
 
 pytestmark = [pytest.mark.graph, pytest.mark.slow, pytest.mark.timeout(360)]
 NODES = ("camera", "microphone", "speech_to_text", "fusion")
-MAY_BE_EMPTY = {"voice_id", "previous_emotion", "context", "shifted"}
+MAY_BE_EMPTY = {"voice_id", "previous_emotion", "context", "shifted", "dialogue_emotion", "dialogue_shifted"}
 
 
 @pytest.fixture(scope="module")

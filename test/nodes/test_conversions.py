@@ -197,6 +197,7 @@ def test_emotion_message_is_whole():
         turn=2,
         context=(turn,),
         previous_emotion="joy",
+        dialogue_emotion="fear",
         latency_ms={"fusion": 1.5},
     )
     message = emotion_message(estimate, "map")

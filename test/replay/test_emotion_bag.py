@@ -45,6 +45,7 @@ def estimate(number: int, **changes) -> EmotionEstimate:
         turn=number,
         context=(DialogueTurn(1, START, START + 5, "face-1", "fear", 0.5, SAYS, "before"),),
         previous_emotion="fear",
+        dialogue_emotion="anger",
         latency_ms={"face": 3.5},
     )
     return dataclasses.replace(content, **changes)

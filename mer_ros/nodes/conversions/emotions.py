@@ -69,5 +69,6 @@ def estimate_of(message: EmotionMsg) -> EmotionEstimate:
         dialogue_id=message.dialogue_id,
         turn=message.turn,
         previous_emotion=message.previous_emotion,
+        dialogue_emotion=message.dialogue_emotion,
         latency_ms={item.stage: item.milliseconds for item in message.latency},
     )
