@@ -11,6 +11,7 @@ NODES = (
     "microphone",
     "speech_to_text",
     "fusion",
+    "humans",
     "webcam",
     "audio_device",
     "file_player",

@@ -23,6 +23,7 @@ RECOGNISERS = ("moonshine", "vosk", "outside")
 SAMPLE = "sample"
 # In the order of bringing up: who listens comes before who speaks, so that nothing is lost at the start.
 LIFECYCLE = ("fusion", "speech_to_text", "camera", "microphone")
+OPTIONAL = ("humans",)  # likewise, and before those
 
 _NAME = re.compile(r"[~/]?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 _NAMING = "ROS 2 names hold letters, digits and underscores, parts are set apart by '/', and none begins with a digit"
@@ -55,6 +56,7 @@ class GraphSettings:
     microphone: bool = _setting(True, "start the microphone node")
     speech_to_text: bool = _setting(True, "start the speech-to-text node")
     fusion: bool = _setting(True, "start the fusion node")
+    humans: bool = _setting(False, "start the humans node, which tells of people as ROS4HRI does; needs hri_msgs")
     webcam: str = _setting("", "start the webcam driver on this device: an index or a path; empty: no driver")
     audio_device: str = _setting(
         "", "start the audio driver on this device: an index, part of a name, or 'default'; empty: no driver"
@@ -89,7 +91,7 @@ class GraphSettings:
             )
         if self.play not in ("", SAMPLE) and not Path(self.play).exists():
             raise OptionError(f"play is '{self.play}', which is no file; give a bag, video or sound, or '{SAMPLE}'")
-        if not any(getattr(self, name) for name in (*LIFECYCLE, "webcam", "audio_device", "play")):
+        if not any(getattr(self, name) for name in (*OPTIONAL, *LIFECYCLE, "webcam", "audio_device", "play")):
             raise OptionError("no node is to be started; leave at least one of them on")
 
 
@@ -167,9 +169,12 @@ def describe(settings: GraphSettings) -> Graph:
         ),
         "camera": _given(compressed=settings.compressed, models=settings.models),
         "microphone": {},
+        "humans": {},
     }
+    emotions = (("emotion", settings.emotion_topic), ("emotion/live", f"{settings.emotion_topic}/live"))
     remappings = {
-        "fusion": (("emotion", settings.emotion_topic), ("emotion/live", f"{settings.emotion_topic}/live")),
+        "fusion": emotions,
+        "humans": emotions,
         "speech_to_text": (("words", settings.words_topic),),
         "camera": (
             ("image_raw", settings.image_topic),
@@ -177,7 +182,7 @@ def describe(settings: GraphSettings) -> Graph:
         ),
         "microphone": (("audio", settings.audio_topic), ("robot_speaking", settings.robot_speaking_topic)),
     }
-    chosen = [name for name in LIFECYCLE if getattr(settings, name)]
+    chosen = [name for name in (*OPTIONAL, *LIFECYCLE) if getattr(settings, name)]
     nodes = [
         NodeSpec(name, name, {**common, **specific[name]}, _real(remappings[name]), settings.respawn) for name in chosen
     ]

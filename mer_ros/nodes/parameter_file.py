@@ -14,6 +14,7 @@ NODES = {
     "microphone": "MicrophoneNode",
     "speech_to_text": "SpeechToTextNode",
     "fusion": "FusionNode",
+    "humans": "HumansNode",
     "webcam": "WebcamNode",
     "audio_device": "AudioDeviceNode",
     "file_player": "FilePlayerNode",

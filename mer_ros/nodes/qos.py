@@ -31,6 +31,16 @@ def interim() -> QoSProfile:
     return _profile(5, "best_effort")
 
 
+def humans() -> QoSProfile:
+    """What REP-155 asks for: listeners there take a publisher's defaults, reliable with a short queue."""
+    return _profile(10)
+
+
+def latched() -> QoSProfile:
+    """The last word of something that seldom changes, also for who comes late."""
+    return _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
 def overridable() -> QoSOverridingOptions:
     """Let `qos_overrides.<topic>.<publisher|subscription>.<policy>` parameters change a profile."""
     return QoSOverridingOptions.with_default_policies()

@@ -16,6 +16,7 @@ NODES = (
     "microphone",
     "speech_to_text",
     "fusion",
+    "humans",
     "webcam",
     "audio_device",
     "file_player",
@@ -34,7 +35,7 @@ def start(name: str) -> int:
     return code
 
 
-camera, microphone, speech_to_text, fusion, webcam, audio_device, file_player, lifecycle_manager, composed = (
+camera, microphone, speech_to_text, fusion, humans, webcam, audio_device, file_player, lifecycle_manager, composed = (
     partial(start, name) for name in NODES
 )
 

@@ -1,4 +1,4 @@
-"""The parameters of the four nodes of the pipeline, which the replay takes as well."""
+"""The parameters of the four nodes of the pipeline, which the replay takes as well, and of the humans node."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from mer_ros.messages.pcm import PCM_FORMATS
 from mer_ros.settings.parameter import Parameter, table_of
 from mer_ros.speech.outside import OutsideOptions
 from mer_ros.speech.recogniser import SpeechOptions
+from mer_ros.standards.options import VOICES, HumansOptions
 from mer_ros.vision.detector import DEFAULT_DETECTOR, DETECTORS
 from mer_ros.vision.observer import ObserverOptions
 from mer_ros.vision.overlay import OverlayOptions
@@ -99,6 +100,12 @@ _DIALOGUE = {
     "remembered_turns": ("turns kept at most", 1, 1000),
 }
 
+_HUMANS = {
+    "face_ms": ("a face without a visual window for so long is no longer tracked", 100.0, 60000.0),
+    "voice_ms": ("a voice that is silent for so long is no longer tracked", 100.0, 600000.0),
+    "max_tracked": ("faces, voices and persons that are tracked at most, of each", 1, 100),
+}
+
 _EVERY_NODE = (
     Parameter(
         "hang_limit_s", 30.0, "a node that is busy with one message for so long is started again; 0: never", 0.0, 3600.0
@@ -176,6 +183,15 @@ FUSION: tuple[Parameter, ...] = (
     Parameter("fusion.trust", list(FusionOptions().trust), _TRUST),
     *table_of("fusion", FusionOptions(), _FUSION),
     *table_of("dialogue", DialogueOptions(), _DIALOGUE),
+    *_EVERY_NODE,
+)
+HUMANS: tuple[Parameter, ...] = (
+    Parameter("root", "/humans", "what all topics of REP-155 lie below"),
+    Parameter(
+        "persons", True, "publish persons as well; false where a person manager of ROS4HRI does, from the matches"
+    ),
+    Parameter("humans.voices", HumansOptions().voices, "a voice for each utterance, or one for all", choices=VOICES),
+    *table_of("humans", HumansOptions(), _HUMANS),
     *_EVERY_NODE,
 )
 
