@@ -112,11 +112,16 @@ class PipelineNode(LifecycleNode):
         return int(self.get_clock().now().nanoseconds)
 
     def listen(self, kind: Any, topic: str, callback: Callable[..., None], profile: QoSProfile) -> None:
-        """Subscribe until the node is deactivated."""
+        """Subscribe until the node is deactivated. What comes is counted as `received_<topic>`."""
+        guarded, counts, count = self.guarded(callback), self.health.counts, f"received_{topic}"
+
+        def counted(message: Any) -> None:
+            counts[count] += 1
+            guarded(message)
+
+        overridable = qos.overridable()
         self._listening.append(
-            self.create_subscription(
-                kind, topic, self.guarded(callback), profile, qos_overriding_options=qos.overridable()
-            )
+            self.create_subscription(kind, topic, counted, profile, qos_overriding_options=overridable)
         )
 
     def tick(self, period_s: float, callback: Callable[[], None]) -> None:
