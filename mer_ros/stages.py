@@ -102,6 +102,7 @@ def speech_options(p: Values) -> SpeechOptions:
         backend=p["recogniser"],
         model_path=Path(p["model"]) if p["model"] else None,
         partial_period_ms=p["partial_period_ms"],
+        hear_at_pauses=p["hear_at_pauses"],
         max_utterance_s=p["max_utterance_s"],
     )
 
@@ -135,6 +136,6 @@ def fuser(p: Values, models: Experts) -> EmotionFuser:
     for modality in Modality:
         expert = models.of(modality)
         if forget := getattr(expert, "forget", None):
-            forget()
+            forget("")
     fusion = p.group("fusion") | {name: tuple(p[f"fusion.{name}"]) for name in ("target_prior", "trust")}
     return EmotionFuser(models, FusionOptions(**fusion, dialogue=DialogueOptions(**p.group("dialogue"))))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 SAMPLE_RATE = 16_000
+PAUSE = "pause"  # see Utterance.ended_by
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,8 @@ class Utterance:
     samples: int16 [n], 16 kHz mono; samples[0] is sample number `first_sample` of the utterance.
     end_ns: just after the last sample so far; of a piece without samples, how far somebody has spoken.
     snr_db: NaN when unknown.
-    ended_by: silence, length, gap or stop; empty while it goes on.
+    ended_by: silence, length, gap or stop; empty while it goes on, but PAUSE where nobody speaks for now: should
+    nobody go on, ENDED will carry just the samples that were told up to here.
     """
 
     id: int

@@ -15,7 +15,7 @@ from mer_ros.audio.level import NoiseFloor, frame_power
 from mer_ros.audio.segmenter_options import SegmenterOptions
 from mer_ros.audio.stream import NS_PER_SAMPLE, AudioBlock
 from mer_ros.audio.vad import VoiceActivity
-from mer_ros.utterance import SAMPLE_RATE, SpeechState, Utterance
+from mer_ros.utterance import PAUSE, SAMPLE_RATE, SpeechState, Utterance
 
 _PIECE = SAMPLE_RATE  # a longer block is worked off in pieces, so that the buffer can be small
 
@@ -40,6 +40,7 @@ class _Open:
     told: int = 0  # samples before this number were sent
     spoken: int = 0  # speech up to this number was told
     next_update: int = 0
+    paused: int = 0  # the last speech whose pause was told
 
 
 class UtteranceSegmenter:
@@ -47,6 +48,7 @@ class UtteranceSegmenter:
 
     What STARTED and ONGOING sent, joined, is always the beginning of what ENDED sends. While speech nears the longest
     length, where it may be cut further back, ONGOING comes without samples; its end_ns is how far somebody has spoken.
+    As soon as nobody has spoken for the tail, what is left is told as a PAUSE: unless somebody goes on, that was all.
     counts: utterances, too_short (dropped before STARTED), cut (at the longest length), ended_by_gap.
     """
 
@@ -150,15 +152,19 @@ class UtteranceSegmenter:
             state = SpeechState.STARTED
             now.id = self._last_id = self._last_id + 1
             self.counts["utterances"] += 1
-        elif self._judged < now.next_update:
+        pause = self._judged - now.last_speech >= self._limits.pause and now.paused != now.last_speech
+        if state is SpeechState.ONGOING and self._judged < now.next_update and not pause:
             return []
         spoken = min(self._speech_end(now), self._judged)
-        if spoken <= now.spoken and state is SpeechState.ONGOING:
+        if spoken <= now.spoken and state is SpeechState.ONGOING and not pause:
             return []
         first, now.spoken = now.told, max(now.spoken, spoken)
         now.told = max(now.told, min(spoken, now.start + self._limits.longest - self._limits.cut_search))
         now.next_update = self._judged + self._limits.update
-        event = self._utterance(now, state, first, now.told, "")
+        if pause:
+            now.paused = now.last_speech
+        all_told = pause and now.told == self._speech_end(now)
+        event = self._utterance(now, state, first, now.told, PAUSE if all_told else "")
         if now.told == first:
             event = replace(event, end_ns=now.start_ns + (now.spoken - now.start) * NS_PER_SAMPLE)
         return [event]

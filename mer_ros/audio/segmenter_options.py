@@ -8,6 +8,8 @@ from dataclasses import dataclass, fields
 from mer_ros.errors import OptionError
 from mer_ros.utterance import SAMPLE_RATE
 
+_SHORTEST_PAUSE_MS = 100.0  # a shorter tail does not make each moment between two syllables a pause
+
 
 @dataclass(frozen=True)
 class SegmenterOptions:
@@ -78,6 +80,7 @@ class SegmenterOptions:
             hang_over_speech=int(self.hang_over_share * hang_over),
             pre_roll=samples(self.pre_roll_ms),
             tail=samples(self.tail_ms),
+            pause=samples(max(self.tail_ms, _SHORTEST_PAUSE_MS)),
             shortest=samples(self.shortest_ms),
             longest=samples(self.longest_ms),
             cut_search=samples(self.cut_search_ms),
@@ -96,6 +99,7 @@ class Limits:
     hang_over_speech: int
     pre_roll: int
     tail: int
+    pause: int
     shortest: int
     longest: int
     cut_search: int

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from mer_ros.errors import OptionError
 from mer_ros.inference.manifest import FUSION, choose_entry, load_manifest
 from mer_ros.pipeline import Pipeline
 from mer_ros.settings.files import Settings
-from mer_ros.speech.recogniser import SpeechOptions, make_recogniser
+from mer_ros.speech.recogniser import make_recogniser
 from mer_ros.utterance import VisualWindow
 
 _TASKS = {Modality.FACE: "face", Modality.AUDIO: "speech", Modality.TEXT: "text"}
@@ -37,7 +38,7 @@ class Loaded:
             raise OptionError("the recogniser is 'outside', but a replay hears for itself: choose moonshine or vosk")
         self._speech = stages.speech_options(words)
         if self._speech.backend in _WHOLE:
-            self._speech = SpeechOptions(self._speech.backend, self._speech.model_path, 0, self._speech.max_utterance_s)
+            self._speech = replace(self._speech, partial_period_ms=0, hear_at_pauses=False)
         listening = stages.listener_options(settings["microphone"])
         self._vad = make_vad(
             listening.vad,

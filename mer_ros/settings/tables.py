@@ -153,6 +153,7 @@ SPEECH_TO_TEXT: tuple[Parameter, ...] = (
         0,
         60000,
     ),
+    Parameter("hear_at_pauses", SpeechOptions().hear_at_pauses, "hear at each pause, so that the words are early"),
     Parameter("max_utterance_s", SpeechOptions().max_utterance_s, "longer utterances are cut", 1.0, 60.0),
     Parameter(
         "words_type",

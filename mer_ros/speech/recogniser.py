@@ -38,6 +38,7 @@ class SpeechOptions:
     backend: str = "moonshine"
     model_path: Path | None = None
     partial_period_ms: int = 1000
+    hear_at_pauses: bool = True
     max_utterance_s: float = 30.0
 
     def __post_init__(self) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.speech.recogniser import Recogniser, Recognition, SpeechOptions
-from mer_ros.utterance import SAMPLE_RATE, SpeechState, Transcript, Utterance
+from mer_ros.utterance import PAUSE, SAMPLE_RATE, SpeechState, Transcript, Utterance
 
 _log = logging.getLogger(__name__)
 _REMEMBERED = 64
@@ -19,8 +19,9 @@ _REMEMBERED = 64
 class Transcriber:
     """Feeds a recogniser with utterances.
 
-    Partial transcripts hold what was heard up to a multiple of `partial_period_ms`, so that they do not depend on
-    how the speech was cut. The final is of all samples that ENDED carries, whether or not the rest arrived.
+    Partial transcripts hold what was heard up to a multiple of `partial_period_ms`, or to a pause, so that they do not
+    depend on how the speech was cut. The final is of all samples that ENDED carries, whether or not the rest arrived;
+    where nobody spoke after a pause they were heard at the pause, and a recogniser that knows so has the words ready.
 
     counts: `gaps` (utterances with a piece missing, hence without further partials), `unfinished` (another began
     before ENDED), `repeated` (ENDED again), `too_long` (cut), `failed` (the recogniser raised; the final is empty).
@@ -31,6 +32,7 @@ class Transcriber:
         self.counts: Counter[str] = Counter()
         options = options or SpeechOptions()
         self._period = options.partial_period_ms * SAMPLE_RATE // 1000
+        self._pauses = options.hear_at_pauses
         self._longest = int(options.max_utterance_s * SAMPLE_RATE)
         # Ids start again from 1 when the microphone's node does; the start tells such utterances apart.
         self._current: tuple[int, int] | None = None
@@ -86,16 +88,18 @@ class Transcriber:
             self._whole = False
             return []
         samples = samples[: self._longest - self._heard]
-        # Heard up to the last whole period in this piece, then the rest, which waits for the next one.
+        # Heard up to a pause, or to the last whole period in this piece; the rest waits for the next one.
         end = self._heard + len(samples)
         cut = end - end % self._period - self._heard if self._period else 0
-        if cut <= 0:
+        pause = self._pauses and utterance.ended_by == PAUSE
+        if cut <= 0 and not pause:
             self._accept(samples)
             return []
+        cut = len(samples) if pause else cut
         self._accept(samples[:cut])
         text = self.recogniser.partial()
         self._accept(samples[cut:])
-        if not text or text == self._last_text:
+        if not text or text == self._last_text or not self._period:
             return []
         self._last_text = text
         return [self._transcript(utterance, Recognition(text), started, is_final=False)]

@@ -12,7 +12,7 @@ from mer_ros.audio.segmenter import UtteranceSegmenter
 from mer_ros.audio.segmenter_options import SegmenterOptions
 from mer_ros.audio.stream import AudioBlock
 from mer_ros.errors import OptionError
-from mer_ros.utterance import SpeechState
+from mer_ros.utterance import PAUSE, SpeechState
 
 FRAME = 320  # 20 ms
 START = 5_000_000_000
@@ -69,7 +69,7 @@ def check_order(events):
         for event in mine[:-1]:
             assert event.first_sample == position
             position += len(event.samples)
-            assert event.ended_by == ""
+            assert event.ended_by in {"", PAUSE}
             told_ns = event.end_ns - event.start_ns - position * 62_500
             assert told_ns == 0 or (told_ns > 0 and not len(event.samples) and event.state is SpeechState.ONGOING)
         last = mine[-1]
@@ -132,6 +132,39 @@ def test_a_pause_shorter_than_the_hang_over_does_not_cut():
     events, _ = segment(sound((0.5, 20), (0.5, 9000), (0.9, 20), (0.5, 9000), (1, 20)))
     check_order(events)
     assert len(ended(events)) == 2
+
+
+def pauses(signal, options=None, sizes=(320,)):
+    """How many samples had been told at each pause, and when, s; then those of each end."""
+    segmenter, told, found, ends = UtteranceSegmenter(LoudIsSpeech(), options), 0, [], []
+    for block in blocks(signal, sizes):
+        for event in segmenter.push(block):
+            told = event.first_sample + len(event.samples)
+            if event.ended_by == PAUSE:
+                found.append((told, round((block.first_sample + len(block.samples)) / 16_000, 2)))
+            elif event.state is SpeechState.ENDED:
+                ends.append(told)
+    return found, ends
+
+
+def test_all_has_been_told_before_an_utterance_ends_in_silence():
+    found, ends = pauses(sound((0.5, 20), (1, 9000), (2, 20)))
+    assert ends == [found[0][0]]
+    assert found[0][1] == pytest.approx(1.5 + 0.15, abs=0.021)
+    assert len(found) == 1
+
+
+def test_a_pause_in_which_somebody_goes_on_is_one_of_several():
+    found, ends = pauses(sound((0.5, 20), (1, 9000), (0.4, 20), (1, 9000), (0.1, 20), (0.5, 9000), (2, 20)))
+    assert [at for _, at in found] == pytest.approx([1.65, 3.65], abs=0.021)
+    assert ends == [found[-1][0]] != [found[0][0]]
+
+
+def test_without_a_tail_a_short_closure_is_no_pause():
+    signal = sound((0.5, 20), (0.5, 9000), (0.06, 20), (0.5, 9000), (2, 20))
+    found, ends = pauses(signal, SegmenterOptions(tail_ms=0))
+    assert len(found) == 1
+    assert ends == [found[0][0]]
 
 
 def test_a_click_in_the_hang_over_does_not_prolong_for_ever():

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from mer_ros.errors import OptionError
 from mer_ros.speech.recogniser import Recognition, SpeechOptions, check_samples
 from mer_ros.speech.transcriber import Transcriber
-from mer_ros.utterance import SpeechState, Utterance
+from mer_ros.utterance import PAUSE, SpeechState, Utterance
 
 RATE = 16_000
 
@@ -95,6 +96,37 @@ def test_no_partials():
     transcriber = Transcriber(CountingRecogniser(), SpeechOptions(partial_period_ms=0))
     out = push_all(transcriber, pieces(speech(3 * RATE), [RATE, 2 * RATE]))
     assert [t.is_final for t in out] == [True]
+
+
+class TellingRecogniser(CountingRecogniser):
+    """Remembers how many samples it had at each partial()."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = []
+
+    def partial(self):
+        self.asked.append(len(self.samples))
+        return super().partial()
+
+
+@pytest.mark.parametrize("period_ms", [0, 1000])
+def test_words_are_heard_at_a_pause(period_ms):
+    """At 0.7 s somebody pauses and goes on, at 1.5 s for good."""
+    said = pieces(speech(RATE * 3 // 2), [RATE // 2, RATE * 7 // 10, RATE])
+    for n in (1, 3):
+        said[n] = replace(said[n], ended_by=PAUSE)
+    told = {}
+    for pauses in (True, False):
+        recogniser = TellingRecogniser()
+        options = SpeechOptions(partial_period_ms=period_ms, hear_at_pauses=pauses)
+        out = told[pauses] = push_all(Transcriber(recogniser, options), said)
+        partials = [RATE * 7 // 10, RATE, RATE * 3 // 2] if pauses else [RATE]
+        if not period_ms:
+            partials = [n for n in partials if n != RATE]
+        assert recogniser.asked[:-1] == partials  # the last is that of finish()
+        assert [int(t.text.split()[0]) for t in out if not t.is_final] == (partials if period_ms else [])
+    assert told[True][-1].text == told[False][-1].text
 
 
 def test_the_end_alone_is_enough():
