@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -16,6 +17,8 @@ from mer_ros.fusion.dialogue import Dialogue
 from mer_ros.fusion.experts import Experts
 from mer_ros.fusion.options import AS_FITTED, FusionOptions
 from mer_ros.fusion.pool import Opinion, normalised, pool
+
+_log = logging.getLogger(__name__)
 
 
 class Judge:
@@ -33,12 +36,12 @@ class Judge:
         self._independence = experts.independence if fitted else options.independence
         self._trust = dict(zip(Modality, options.trust, strict=True))
 
-    def forget(self) -> None:
-        """Have the experts forget the persons that they know."""
+    def forget(self, person_id: str = "") -> None:
+        """Have the experts forget a person; all that they know without an id."""
         for modality in Modality:
             expert = self._experts.of(modality)
             if expert is not None and expert.forget is not None:
-                expert.forget()
+                expert.forget(person_id)
 
     def ask(self, modality: Modality, *part: object, **more: object) -> ModalityEstimate:
         """Return what a modality's expert says of its part; why not, when it fails or has nothing to go by."""
@@ -52,6 +55,10 @@ class Judge:
         except MerError as error:
             self.counts[f"{modality.value}_model_failed"] += 1
             return ModalityEstimate(modality, reason=str(error))
+        except Exception as error:  # a fault of a model, of whatever kind, costs no utterance; the log has its trace
+            self.counts[f"{modality.value}_model_failed"] += 1
+            _log.exception("the %s model failed", modality.value)
+            return ModalityEstimate(modality, reason=f"the {modality.value} model failed: {type(error).__name__}")
         if said.available and not said.quality > 0:
             return ModalityEstimate(modality, reason="the quality of the input is 0", model=said.model)
         return said
@@ -117,5 +124,8 @@ class Judge:
                 joint = normalised(self._experts.dialogue(joint, history, same))
             except MerError:
                 self.counts["dialogue_model_failed"] += 1
+            except Exception:  # as above
+                self.counts["dialogue_model_failed"] += 1
+                _log.exception("the dialogue model failed")
         told = np.asarray(joint, dtype=np.float64)
         return told / told.sum()
