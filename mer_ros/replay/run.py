@@ -21,6 +21,7 @@ from mer_ros.replay.bag import RecordingOptions, open_recording
 from mer_ros.replay.loaded import Loaded, loaded_for
 from mer_ros.replay.machine import machine, peak_memory_mb
 from mer_ros.replay.media import MediaSource, Recording
+from mer_ros.replay.memory import give_back
 from mer_ros.replay.options import ReplayOptions
 from mer_ros.replay.read_ahead import ReadAhead
 from mer_ros.replay.records import RUN_FILE, SUMMARY_FILE
@@ -31,6 +32,7 @@ from mer_ros.utterance import AudioChunk, Frame, VisualWindow
 
 NS = 1_000_000_000
 MEDIA_START_NS = NS  # files have no clock of their own; stamps of 0 mean "no time" to much of ROS
+TIDY_NS = 30 * NS  # of the recording
 AHEAD_BYTES = 64_000_000
 SAMPLE = "sample"
 
@@ -77,8 +79,8 @@ def replay_one(
     empty: as its file.
     progress, opened: called as it goes on, and with the recording once it is open.
     A recording that breaks off is replayed as far as it goes; the summary then tells the problem.
-    Raises InterruptedReplay, with what was done, where Ctrl-C comes; MerError for a recording that cannot be replayed at
-    all, and OutputError where the folder cannot be written.
+    Raises InterruptedReplay, with what was done, where Ctrl-C comes; MerError for a recording that cannot be replayed
+    at all, and OutputError where the folder cannot be written.
     """
     settings = options.settings()
     source = open_source(path, options)
@@ -198,7 +200,11 @@ class _Replay:
 
     def _seen(self, pipeline: Pipeline, taken: Iterator[Taken]) -> Iterator[Parts]:
         """Look at the frames."""
+        tidied_ns = 0
         for item in taken:
+            if not isinstance(item, InputError) and abs(item.stamp_ns - tidied_ns) > TIDY_NS:
+                tidied_ns = item.stamp_ns
+                give_back()
             if isinstance(item, InputError):
                 self._refusals[str(item)] += 1
                 continue

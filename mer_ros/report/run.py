@@ -108,7 +108,9 @@ def read_run(folder: Path, *, thumbnails: bool = False) -> Run:
             ) from error
     spoken.sort(key=lambda s: (s.recording, s.start_s, s.utterance))
     name = folder.resolve().name
-    return Run(name, tuple(spoken), read_object(folder / SUMMARY_FILE), read_object(folder / RUN_FILE), scores)
+    machine = read_object(folder / RUN_FILE)
+    machine.pop("input", None)  # where it lay is nobody's business who gets the page
+    return Run(name, tuple(spoken), read_object(folder / SUMMARY_FILE), machine, scores)
 
 
 def _spoken(content: dict[str, Any], latency: dict[str, float], label: str | None, thumbnail: str | None) -> Spoken:

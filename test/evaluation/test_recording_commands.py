@@ -79,6 +79,16 @@ def test_a_replay_that_is_there(run, labels, capsys, monkeypatch):
     assert (run / "scores.json").read_bytes() == before
 
 
+def test_names_in_labels_do_not_reach_the_terminal_as_commands(run, labels, capsys):
+    path = labels("start,end,emotion,speaker\n1,2,joy,\x1b[31mAnn\x07\n")
+    path = path.rename(path.with_name("a\x1b[2J.csv"))
+    code, out, _ = called(capsys, "bag", "--bag", run, "--labels", path)
+    assert code == 0
+    assert "said by  [31mAnn" in out
+    assert out.isprintable() or not set(out) & {"\x1b", "\x07"}
+    assert main(["report", str(run)]) == 0
+
+
 def test_bad_labels_keep_what_was_computed(run, labels, capsys):
     emotions = (run / "emotions.jsonl").read_bytes()
     for text, said in (

@@ -102,7 +102,9 @@ def test_columns_of_meld(file):
         ("start,end,emotion\n5,1700000000,joy\n", "one counts from the recording's start and the other does not"),
         ("start,end,emotion,sentiment\n1,2,joy,good\n", "line 2: the sentiment 'good' is not known"),
         ("start,end,emotion,start\n1,5,joy,2\n", "has the column start twice"),
-        ("start,end,emotion\n", "has no rows"),
+        ("start,end,emotion\n", "has no rows below"),
+        ("start;end;emotion\n0;1;joy\n", "has semicolons between its columns; save it with commas"),
+        ("start\tend\temotion\n0\t1\tjoy\n", "has tabs between its columns"),
         ("", "has no rows"),
     ],
 )

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from bags import write_recording
 from replayed import SECOND, CheapLoaded, Made, merged, pictures, spoken_wav, tones
 
 from mer_ros import cli
@@ -59,6 +60,25 @@ def test_names_do_not_reach_the_terminal_as_commands(capsys, tmp_path):
     assert "\x1b" not in out.rpartition("\n{")[0] + err
     code, _, err = mer(capsys, "gone\x1b[31m.wav")
     assert (code, "\x1b" in err) == (2, False)
+
+
+def test_the_runs_of_other_recordings_are_not_overwritten(capsys, tmp_path):
+    for name in ("talk.wav", "there/talk.wav"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        spoken_wav(tmp_path / name, 0, 3)
+    (tmp_path / "talk.snd").write_bytes((tmp_path / "talk.wav").read_bytes())
+    for _ in range(2):
+        for name in ("talk.wav", "talk.snd", "there/talk.wav", "there"):
+            assert mer(capsys, name, "--quiet") == (0, "", "")
+    told = {p.name: json.loads((p / "run.json").read_text())["input"] for p in Path("replays").iterdir()}
+    here = str(tmp_path)
+    assert told == {
+        "talk": f"{here}/talk.wav",
+        "talk.snd": f"{here}/talk.snd",
+        "talk.wav": f"{here}/there/talk.wav",
+        "there": f"{here}/there",
+    }
+    assert here not in Path("replays/talk/report.html").read_text()
 
 
 def test_quiet_says_nothing(capsys, tmp_path):
@@ -116,7 +136,41 @@ def test_a_recording_that_breaks_off_is_told_and_kept(capsys, monkeypatch, tmp_p
     assert code == 2
     assert "1 utterance" in out
     assert "error: it is cut off; what was computed is in replays/talk" in err
+    assert (out + err).count("it is cut off") == 1
     assert len(Path("replays/talk/emotions.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_bad_recording_of_several_is_told_once(capsys, tmp_path):
+    (tmp_path / "all").mkdir()
+    spoken_wav(tmp_path / "all/a.wav", 0, 3)
+    (tmp_path / "all/b.mp4").write_bytes(b"no video")
+    code, out, err = mer(capsys, "all")
+    assert code == 2
+    assert (out + err).count("b.mp4 is no sound or video file") == 1
+    assert (out + err).count("a.wav holds no video") == 1
+    assert "a.wav: a.wav" not in out
+
+
+def test_ctrl_c_says_where_what_was_computed_is(capsys, monkeypatch, tmp_path):
+    (tmp_path / "talk.mcap").write_bytes(b"")
+    broken = Made([*merged(tones([(1.0, 2.0)], 4.0), pictures(4.0)), KeyboardInterrupt()], "talk.mcap")
+    monkeypatch.setattr(run, "open_source", lambda path, options: broken)
+    code, _, err = mer(capsys, "talk.mcap", "--quiet")
+    assert code == 130
+    assert err == "interrupted: what was computed is in replays/talk\n"
+    assert Path("replays/talk/report.html").is_file()
+
+
+def test_a_bag_that_is_cut_off_is_not_complete(capsys, tmp_path):
+    events = merged(tones([(1.0, 2.0)], 8.0), pictures(8.0))
+    write_recording(tmp_path / "bag", events)
+    file = next((tmp_path / "bag").glob("*.mcap"))
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+    code, out, err = mer(capsys, "bag", "--json")
+    assert (code, err.count("error")) == (0, 0)
+    summary = json.loads(out.splitlines()[-1])
+    assert summary["complete"] is False
+    assert "is cut off or damaged" in out
 
 
 def test_help_names_what_is_written(capsys):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import resource
 import signal
 import tracemalloc
@@ -17,11 +18,11 @@ from replayed import RATE, SECOND, CheapLoaded, Made, merged, pictures, tones
 from rich.console import Console
 
 from mer_ros.errors import InputError, OutputError
-from mer_ros.replay import run
+from mer_ros.replay import run, run_folder
 from mer_ros.replay.many import replay_all
 from mer_ros.replay.options import ReplayOptions
 from mer_ros.replay.read_ahead import ReadAhead
-from mer_ros.replay.records import read_lines
+from mer_ros.replay.records import read_lines, read_object
 from mer_ros.replay.run import replay_one
 from mer_ros.replay.run_folder import FILES, Lines, prepare, write_json
 from mer_ros.replay.show import Show, clock
@@ -91,6 +92,23 @@ def test_what_was_said_is_kept_when_it_is_interrupted(tmp_path, sound):
     assert "interrupted" in content["warnings"][-1]
 
 
+def test_an_interrupted_run_has_its_report_with_the_others(tmp_path, sound, show):
+    tasks = [
+        Task(Made(sound[:60], "a"), "a", tmp_path / "run/a"),
+        Task(Made([*sound[:40], KeyboardInterrupt()], "b"), "b", tmp_path / "run/b"),
+        Task(Made(sound, "c"), "c", tmp_path / "run/c"),
+    ]
+    with pytest.raises(KeyboardInterrupt):
+        replay_all(tasks, tmp_path / "run", OPTIONS, show)
+    for folder in (tmp_path / "run", tmp_path / "run/a", tmp_path / "run/b"):
+        assert (folder / "report.html").is_file()
+    told = read_object(tmp_path / "run/summary.json")
+    assert [(r["recording"], r["complete"]) for r in told["recordings"]] == [("a", True), ("b", False)]
+    assert told["warnings"] == ["b: not all was replayed: it was interrupted"]
+    assert [(e["recording"], e["utterance"]) for e in emotions(tmp_path / "run")] == [("a", 1), ("a", 2), ("b", 1)]
+    assert not (tmp_path / "run/c").exists()
+
+
 def test_what_cannot_be_used_is_counted_and_told(tmp_path, sound):
     bad = [AudioChunk(SECOND + 3 * SECOND, np.zeros((0,), np.complex64), RATE), Frame(-5, pictures(0.1)[0].image)]
     summary = replay_one(Made([*sound[:30], *bad, *sound[30:]]), tmp_path / "run", OPTIONS)
@@ -146,6 +164,66 @@ def test_a_runs_folder_is_written_anew(tmp_path, sound):
     prepare(tmp_path / "run")
     assert sorted(p.name for p in (tmp_path / "run").iterdir()) == ["emotions.jsonl", "mine.txt"]
     assert {"scores.json", "report.html"} <= set(FILES)
+
+
+def test_recordings_of_the_run_before_do_not_stay(tmp_path, sound, show):
+    def tasks(*names: str) -> list[Task]:
+        return [Task(Made(sound[:30], name), name, tmp_path / "run" / name) for name in names]
+
+    replay_all(tasks("a", "b", "c"), tmp_path / "run", OPTIONS, show)
+    (tmp_path / "run/b/notes.txt").write_text("kept")
+    (tmp_path / "run/mine").mkdir()
+    replay_all(tasks("a", "d"), tmp_path / "run", OPTIONS, show)
+    assert sorted(p.name for p in (tmp_path / "run").iterdir() if p.is_dir()) == ["a", "b", "d", "mine"]
+    assert [p.name for p in (tmp_path / "run/b").iterdir()] == ["notes.txt"]
+    replay_all([Task(Made(sound[:30], "one"), "one", tmp_path / "run")], tmp_path / "run", OPTIONS, show)
+    assert not (tmp_path / "run/a").exists()
+
+
+def test_no_folder_outside_of_a_run_is_touched_whatever_its_summary_says(tmp_path, sound):
+    for name in ("run", "other", "run/linked"):
+        prepare(tmp_path / name) if name != "run/linked" else (tmp_path / name).symlink_to(tmp_path / "other")
+    told = [{"recording": name} for name in ("../other", "..", ".", "", "linked", str(tmp_path / "other"), 3, None)]
+    (tmp_path / "run/summary.json").write_text(json.dumps({"recordings": told}))
+    replay_one(Made(sound[:30]), tmp_path / "run", OPTIONS)
+    assert [p.name for p in (tmp_path / "other").iterdir()] == ["emotions.jsonl"]
+
+
+@pytest.mark.parametrize("place", ["taken", "taken/run", "others", "locked/run"])
+def test_a_folder_that_cannot_be_written_is_told_before_models_are_loaded(tmp_path, sound, show, place, monkeypatch):
+    (tmp_path / "taken").write_text("a file")
+    (tmp_path / "others").mkdir()
+    (tmp_path / "others/thesis.tex").touch()
+    (tmp_path / "locked").mkdir()
+    access = run_folder.os.access
+    monkeypatch.setattr(run_folder.os, "access", lambda at, mode: at.name != "locked" and access(at, mode))
+    monkeypatch.setattr(run, "loaded_for", lambda settings: pytest.fail("models are loaded"))
+    with pytest.raises(OutputError, match=r"--output|another folder"):
+        replay_one(Made(sound), tmp_path / place, OPTIONS)
+    with pytest.raises(OutputError, match=r"--output|another folder"):
+        replay_all([Task(Made(sound), "a", tmp_path / place / "a")], tmp_path / place, OPTIONS, show)
+
+
+def test_a_pipe_stays_a_pipe_where_json_is_written(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_json(tmp_path / "pipe", {"a": 1})
+    assert json.loads(os.read(reader, 1000)) == {"a": 1}
+    os.close(reader)
+    assert (tmp_path / "pipe").is_fifo()
+    assert [p.name for p in tmp_path.iterdir()] == ["pipe"]
+
+
+def test_a_warning_names_its_recording_once(tmp_path, sound, show):
+    odd = Made(sound, "a.wav")
+    odd.warnings = ["a.wav holds no video: the rest is used alone", "/there/a.wav is odd", "the clock was set"]
+    odd.is_whole = False
+    tasks = [Task(odd, "a.wav", tmp_path / "a.wav"), Task(Path("/nowhere/c.mp4"), "c.mp4", tmp_path / "c.mp4")]
+    result = replay_all(tasks, tmp_path, OPTIONS, show)
+    assert result.summary["warnings"][:3] == [*odd.warnings[:2], "a.wav: the clock was set"]
+    assert result.summary["warnings"][3:] == list(result.problems)
+    assert result.problems[0].count("c.mp4") == 2  # its name, and its path
+    assert [r["complete"] for r in result.summary["recordings"]] == [False, False]
 
 
 @contextmanager
