@@ -11,17 +11,18 @@ from types import TracebackType
 from typing import Any
 
 import rclpy
-from mer_msgs.msg import Emotion
+from mer_msgs.msg import Emotion, EmotionEvent
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.node import Node
 
-from mer_ros.client.people import Event, Happening, People, PeopleOptions
 from mer_ros.emotion import EMOTIONS, EmotionEstimate
-from mer_ros.errors import OptionError, UsageError
+from mer_ros.errors import InputError, OptionError, UsageError
+from mer_ros.fusion.events import Event, EventOptions, Happening, People
 from mer_ros.nodes import qos
 from mer_ros.nodes.conversions.emotions import estimate_of
+from mer_ros.nodes.conversions.events import event_of
 
 _POLL_S = 0.2  # how late a leaving may be told
 _NOTICE_S = 0.1  # how late the end of the listener's own thread may be
@@ -38,9 +39,10 @@ class EmotionListener:
     a thread of its own; use it with `with`, or `close` it. Every method may be called from any thread.
 
     Callbacks run in the thread of the executor: keep them short. A person is known by the person's id, else by the
-    voice's; all who have neither are "somebody". Interim estimates change an emotion when they agree for
-    `options.hold_ms`; a final one does at once; "unknown" never does. Who is neither seen nor heard for
-    `options.forget_after_s` of the node's clock has left.
+    voice's; all who have neither are "somebody". What is an arrival, a change or a leaving, the graph decides, on
+    its topic of events; where it has none, or with `options`, the listener does, by the same rules: interim estimates
+    change an emotion when they agree for `hold_ms`; a final one does at once; "unknown" never does; who is neither
+    seen nor heard for `forget_after_s` of the node's clock has left.
     """
 
     def __init__(
@@ -51,7 +53,7 @@ class EmotionListener:
         on_change: OnChange | None = None,
         on_arrival: OnPerson | None = None,
         on_leaving: OnPerson | None = None,
-        options: PeopleOptions | None = None,
+        options: EventOptions | None = None,
         topic: str = "emotion",
         live: bool = True,
     ) -> None:
@@ -59,11 +61,16 @@ class EmotionListener:
 
         on_utterance(person, estimate): once for each utterance. on_change(person, before, after): the estimates by
         which the old and the new emotion came. on_arrival(person), on_leaving(person).
-        topic: of final emotions; interim ones come below it on /live, and are left out with live=False.
+        options: for this listener alone, whatever the graph decides by.
+        topic: of final emotions; interim ones come below it on /live, events on /events; both are left out with
+        live=False.
         """
         self._on_utterance, self._on_change = on_utterance, on_change
         self._on_arrival, self._on_leaving = on_arrival, on_leaving
         self._people = People(options)
+        self._refused = 0
+        self._events_topic = f"{topic}/events" if live and options is None else ""
+        self._decides = True
         self._news = threading.Condition()
         self._closing = threading.Event()
         self._context: Context | None = None
@@ -80,6 +87,9 @@ class EmotionListener:
         if live:
             interim = subscribe(Emotion, f"{topic}/live", take, qos.interim(), callback_group=group)
             self._subscriptions.append(interim)
+        if self._events_topic:
+            events = subscribe(EmotionEvent, self._events_topic, self._hear, qos.events(), callback_group=group)
+            self._subscriptions.append(events)
         self._timer = node.create_timer(_POLL_S, self._poll, callback_group=group)
         if self._context is not None:
             self._executor = SingleThreadedExecutor(context=self._context)
@@ -95,9 +105,9 @@ class EmotionListener:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many estimates came, and how many of them told of people who were gone already."""
+        """How many estimates came, how many of them told of people who were gone already, and what was refused."""
         with self._news:
-            return dict(self._people.counts)
+            return {**self._people.counts, **({"refused": self._refused} if self._refused else {})}
 
     def current(self, person: str | None = None) -> EmotionEstimate | None:
         """Return the last estimate of a person, or of whoever was told of last; None when there is none."""
@@ -155,13 +165,27 @@ class EmotionListener:
         age_ns = info["received_timestamp"] - info["source_timestamp"] if info["source_timestamp"] else 0
         estimate = estimate_of(message)
         with self._news:
-            events = self._people.take(estimate, self._now_ns(), age_ns)
+            events = self._people.take(estimate, self._now_ns(), age_ns, decide=self._decides)
+            self._news.notify_all()
+        self._tell(events)
+
+    def _hear(self, message: EmotionEvent) -> None:
+        try:
+            event = event_of(message)
+        except InputError:  # of a graph of another version: no reason to end the executor of a behaviour
+            self._refused += 1
+            return
+        with self._news:
+            self._decides = False
+            events = self._people.hear(event, self._now_ns())
             self._news.notify_all()
         self._tell(events)
 
     def _poll(self) -> None:
+        topic = self._events_topic and self._node.resolve_topic_name(self._events_topic)
         with self._news:
-            events = self._people.poll(self._now_ns())
+            self._decides = not topic or not self._node.count_publishers(topic)
+            events = self._people.poll(self._now_ns()) if self._decides else []
         self._tell(events)
 
     def _now_ns(self) -> int:

@@ -18,8 +18,7 @@ from rclpy.context import Context
 from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor
 
 from mer_ros import resources
-from mer_ros.client import EmotionListener
-from mer_ros.client.people import PeopleOptions
+from mer_ros.client import EmotionListener, EventOptions
 from mer_ros.errors import OptionError, UsageError
 from mer_ros.nodes import qos
 
@@ -83,7 +82,7 @@ def test_a_listener_of_its_own(mouth):
         on_change=lambda person, before, after: said.append(("change", person, before.emotion, after.emotion)),
         on_arrival=lambda person: said.append(("arrival", person)),
         on_leaving=lambda person: said.append(("leaving", person)),
-        options=PeopleOptions(forget_after_s=3.0),
+        options=EventOptions(forget_after_s=3.0),
     ) as listener:
         mouth.heard_by()
         assert listener.wait_for("joy", 0.0) is None
