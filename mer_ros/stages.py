@@ -20,6 +20,7 @@ from mer_ros.audio.vad import VoiceActivity
 from mer_ros.emotion import Modality
 from mer_ros.experts import ExpertOptions, load_experts
 from mer_ros.fusion.dialogue import DialogueOptions
+from mer_ros.fusion.events import EventOptions
 from mer_ros.fusion.experts import Experts
 from mer_ros.fusion.fuser import EmotionFuser
 from mer_ros.fusion.options import FusionOptions
@@ -139,3 +140,8 @@ def fuser(p: Values, models: Experts) -> EmotionFuser:
             forget("")
     fusion = p.group("fusion") | {name: tuple(p[f"fusion.{name}"]) for name in ("target_prior", "trust")}
     return EmotionFuser(models, FusionOptions(**fusion, dialogue=DialogueOptions(**p.group("dialogue"))))
+
+
+def event_options(p: Values) -> EventOptions:
+    """By what the fusion node finds out who has come, changed and left."""
+    return EventOptions(**p.group("events"))

@@ -115,9 +115,9 @@ class AudioEmotion:
             latency_ms=1e3 * (time.perf_counter() - begun),
         )
 
-    def forget(self) -> None:
-        """Forget all persons: ids may now mean others."""
-        self._memory.forget()
+    def forget(self, person_id: str = "") -> None:
+        """Forget how a person sounded; all of them without an id, which may now mean others."""
+        self._memory.forget(person_id)
 
     def _past(self, person_id: str, parts: int) -> Inputs:
         size = self._model.entry.inputs["past"].shape[1]

@@ -30,6 +30,7 @@ class VoiceMemory:
         while len(self._known) > self._most:
             self._known.popitem(last=False)
 
-    def forget(self) -> None:
-        """Nobody was heard."""
-        self._known.clear()
+    def forget(self, person_id: str = "") -> None:
+        """This person was not heard; nobody was for an empty id."""
+        for name in [person_id] if person_id else list(self._known):
+            self._known.pop(name, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, OrderedDict
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from mer_ros.emotion import Modality, ModalityEstimate
 from mer_ros.utterance import Transcript, Utterance, VisualWindow
@@ -87,6 +87,18 @@ class AssemblyLine:
         while len(self._orphans) > _CAPACITY:
             self._drop_orphan(self._orphans[0])
         return None
+
+    def forget(self, person_id: str = "") -> None:
+        """Whose face it is that was seen is not known any more: a person's, or everybody's for an empty id."""
+
+        def unnamed(part: VisualWindow) -> VisualWindow:
+            return replace(part, person_id="") if person_id in ("", part.person_id) else part
+
+        for item in self._waiting.values():
+            item.window = unnamed(item.window) if item.window else None
+        for orphan in self._orphans:
+            if isinstance(orphan.part, VisualWindow):
+                orphan.part = unnamed(orphan.part)
 
     def complete(self, now_ns: int, expected: Collection[Modality]) -> Iterator[Assembly]:
         """Take out, one by one, what is complete or due, in the order in which it was spoken."""

@@ -52,7 +52,7 @@ class Dialogue:
 
     def begin_turn(self, start_ns: int) -> None:
         """Begin a new dialogue when it is time for one."""
-        if self._turns and self.is_new(start_ns):
+        if self.is_new(start_ns):
             self.reset()
         if not self.id:
             self.id = f"dialogue-{start_ns}"  # the time of its first word: unique, and the same in every replay
@@ -88,6 +88,13 @@ class Dialogue:
         """Remember a turn."""
         self._turns.append(turn)
         self.count = turn.turn
+
+    def forget(self, person_id: str) -> int:
+        """Forget a person's turns; how many there were. The others keep their numbers."""
+        kept = [turn for turn in self._turns if turn.person_id != person_id]
+        forgotten = len(self._turns) - len(kept)
+        self._turns = deque(kept, maxlen=self._turns.maxlen)
+        return forgotten
 
     def reset(self) -> tuple[str, int]:
         """End the dialogue; return its id and how many turns it had."""

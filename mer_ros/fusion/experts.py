@@ -25,14 +25,15 @@ class Expert:
     of a Transcript with the turns before it and that id. An Utterance that goes on comes with remember=False.
     prior: float [7], the class prior of its training data. reliability: 0..1, how well it does on held-out data.
     worth: from the quality of its input to the trust that it deserves, as fitted; None: reliability times quality.
-    forget: to be called when ids of persons and tracks may mean others from now on; None: it keeps nothing of them.
+    forget: to be called with the id of a person to forget, or with an empty one when all ids of persons and tracks may
+    mean others from now on; None: it keeps nothing of them.
     """
 
     estimate: Callable[..., ModalityEstimate]
     prior: NDArray[np.floating]
     reliability: float
     worth: Callable[[float], float] | None = None
-    forget: Callable[[], None] | None = None
+    forget: Callable[[str], None] | None = None
 
     def trust(self, quality: float) -> float:
         """Return the exponent that its opinion gets in the pool for an input of this quality."""

@@ -118,6 +118,21 @@ class EmotionFuser:
         """End the dialogue; the next utterance begins a new one."""
         return Ended(*self._dialogue.reset())
 
+    def forget_person(self, person_id: str = "") -> int:
+        """Forget a person's voice, emotions and turns; everybody's and the dialogue for an empty id.
+
+        Returns how many turns that were remembered are not any more.
+        """
+        self._judge.forget(person_id)
+        self._interim.forget(person_id)
+        self._line.forget(person_id)
+        self._counts["forget_requests"] += 1
+        if person_id:
+            return self._dialogue.forget(person_id)
+        turns = len(self._dialogue.last(0))
+        self._dialogue.reset()
+        return turns
+
     def turns(self, count: int = 0) -> tuple[str, tuple[DialogueTurn, ...]]:
         """Return the dialogue's id, empty when there is none, and its last `count` turns; 0: all remembered ones."""
         return self._dialogue.id, self._dialogue.last(count)

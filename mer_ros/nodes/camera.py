@@ -1,7 +1,8 @@
 """Camera node: images in; for each utterance the faces seen during it out.
 
 Subscribes `image_raw` (or `image_raw/compressed`) and `utterance`; publishes `visual_window`, and while somebody
-subscribes `image_annotated` and `image_annotated/compressed`.
+subscribes `image_annotated` and `image_annotated/compressed`. Service `~/forget_person`; whom it forgets, it tells the
+other nodes on `people/forgotten`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ import sys
 import time
 
 from mer_msgs.msg import Utterance, VisualWindow
+from mer_msgs.srv import ForgetPerson
 from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import String
 
 from mer_ros import stages
 from mer_ros.errors import MerError
@@ -43,6 +46,8 @@ class CameraNode(PipelineNode):
         self._seen_s = self._refused_s = 0.0
         self._refusal = ""
         self._frameless = 0
+        self._forgotten = self.create_publisher(String, "people/forgotten", qos.forgotten())
+        self.create_service(ForgetPerson, "~/forget_person", self._forget_person)
 
     def build(self) -> None:
         """Make detector and observer."""
@@ -51,6 +56,7 @@ class CameraNode(PipelineNode):
         self._observer = stages.observer(self.parameters, detector, apart)
         self._window = self.speak(VisualWindow, "visual_window", qos.events())
         self._annotated = Annotated(self, stages.overlay(self.parameters))
+        self._forgotten.publish(String())  # ids of before, of tracks and persons, mean others from now on
         told_apart = f"told apart by {apart.name}" if apart else "not told apart"
         self.get_logger().info(f"faces are found by {detector.name}, and {told_apart}")
 
@@ -114,6 +120,13 @@ class CameraNode(PipelineNode):
     def _on_tick(self) -> None:
         self._publish(self._eye.poll(self.now_ns()))
         self._annotated.look_around()
+
+    def _forget_person(self, request: ForgetPerson.Request, response: ForgetPerson.Response) -> ForgetPerson.Response:
+        """In any state: others may know a person whom this node does not know any more."""
+        if self._observer is not None:
+            response.forgotten = self._observer.forget(request.person_id)
+        self._forgotten.publish(String(data=request.person_id))
+        return response
 
     def _publish(self, windows: list[Window]) -> None:
         for window in windows:

@@ -1,7 +1,9 @@
 """Fusion node: utterances, transcripts and visual windows in; one emotion for each utterance out.
 
-Subscribes `utterance`, `transcript`, `visual_window`; publishes `emotion`, `emotion/live`.
-Services `~/reset_dialogue`, `~/get_turns`. It runs the emotion models; everything else is the pipeline's.
+Subscribes `utterance`, `transcript`, `visual_window`; publishes `emotion`, `emotion/live` and, if asked
+to, `emotion/classification`.
+Services `~/reset_dialogue`, `~/get_turns`; who is named on `people/forgotten` is forgotten. It runs the emotion
+models; everything else is the pipeline's.
 """
 
 from __future__ import annotations
@@ -11,17 +13,20 @@ from collections.abc import Mapping
 
 from mer_msgs.msg import Emotion, Transcript, Utterance, VisualWindow
 from mer_msgs.srv import GetTurns, ResetDialogue
+from std_msgs.msg import String
 
 from mer_ros import stages
 from mer_ros.emotion import EmotionEstimate, Modality
 from mer_ros.fusion.fuser import EmotionFuser
 from mer_ros.nodes import qos
 from mer_ros.nodes.base import PipelineNode, spin
+from mer_ros.nodes.classified import Classified
 from mer_ros.nodes.conversions.audio import utterance_of
 from mer_ros.nodes.conversions.emotions import emotion_message, turn_message
 from mer_ros.nodes.conversions.vision import window_of
 from mer_ros.nodes.conversions.words import transcript_of
 from mer_ros.nodes.health import WARN, Condition
+from mer_ros.nodes.live import Live
 from mer_ros.settings.tables import FUSION
 
 _POLL_S = 0.05
@@ -38,18 +43,20 @@ class FusionNode(PipelineNode):
         super().__init__("fusion")
         self._fuser: EmotionFuser | None = None
         self._providers: Mapping[str, str] = {}
+        self._classified: Classified | None = None
         self._frame_id = ""
         self.create_service(ResetDialogue, "~/reset_dialogue", self._reset_dialogue)
         self.create_service(GetTurns, "~/get_turns", self._get_turns)
+        self.create_subscription(String, "people/forgotten", self.guarded(self._on_forgotten), qos.forgotten())
 
     def build(self) -> None:
         """Load the models."""
         p = self.parameters
         experts, self._providers = stages.experts(p)
         self._fuser = stages.fuser(p, experts)
-        self._is_live = p["live"]
         self._emotion = self.speak(Emotion, "emotion", qos.emotions())
-        self._live = self.speak(Emotion, "emotion/live", qos.interim())
+        self._live = Live(self)
+        self._classified = Classified(self) if p["classification"] else None
         for name, provider in self._providers.items():
             self.get_logger().info(f"{name} runs on {provider}")
 
@@ -72,7 +79,9 @@ class FusionNode(PipelineNode):
     def condition(self) -> Condition:
         """Tell counts, and whether a modality is often missed."""
         counts = self._fusion.counts
-        values = {**counts, **{f"provider_{name}": provider for name, provider in self._providers.items()}}
+        values = {**counts, **self._live.counts, **{f"provider_{name}": provider for name, provider in self._providers.items()}}
+        if self._classified:
+            values["classification"] = self._classified.condition
         failed = sorted(name for name in counts if name.endswith("_failed"))
         missed = [m.value for m in Modality if self._fusion.missed_lately(m) > _MANY_MISSED]
         if failed:
@@ -99,18 +108,23 @@ class FusionNode(PipelineNode):
     def _on_tick(self) -> None:
         now_ns = self.now_ns()
         self._publish(self._fusion.poll(now_ns))
-        if self._is_live and self._live.get_subscription_count():
-            for interim in self._fusion.live(now_ns):
-                self._live.publish(emotion_message(interim, self._frame_id))
+        self._live.tick(self._fusion, now_ns, self._frame_id)
 
     def _look_around(self) -> None:
         """Wait only for senses that are there: a graph without a camera is as fast as its voice."""
         topics = {Modality.TEXT: "transcript", Modality.FACE: "visual_window", Modality.AUDIO: "utterance"}
         self._fusion.expect(m for m, topic in topics.items() if self.count_publishers(self.resolve_topic_name(topic)))
 
+    def _on_forgotten(self, message: String) -> None:
+        if self._fuser is not None:  # a fusion that is not configured knows nobody
+            self._fuser.forget_person(message.data)
+
     def _publish(self, estimates: list[EmotionEstimate]) -> None:
         for estimate in estimates:
             self._emotion.publish(emotion_message(estimate, self._frame_id))
+            self._live.take(estimate, self.now_ns(), self._frame_id)
+            if self._classified:
+                self._classified.publish(estimate, self._frame_id)
 
     def _reset_dialogue(
         self, request: ResetDialogue.Request, response: ResetDialogue.Response

@@ -27,8 +27,8 @@ def emotions() -> QoSProfile:
 
 
 def interim() -> QoSProfile:
-    """Interim emotions: only the newest counts."""
-    return _profile(5, "best_effort")
+    """Interim emotions: only the newest of each person counts; those of all come at once."""
+    return _profile(64, "best_effort")
 
 
 def humans() -> QoSProfile:
@@ -39,6 +39,11 @@ def humans() -> QoSProfile:
 def latched() -> QoSProfile:
     """The last word of something that seldom changes, also for who comes late."""
     return _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
+
+def forgotten() -> QoSProfile:
+    """Who is to be forgotten: nobody may be missed, not even by a node that starts later."""
+    return _profile(32, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
 def overridable() -> QoSOverridingOptions:

@@ -66,8 +66,8 @@ class FaceEmotion:
         """How many crops the model was asked about (crops_scored), and of how many the answer was known."""
         return self._answers.counts
 
-    def forget(self) -> None:
-        """Forget all answers: ids and stamps may mean others."""
+    def forget(self, person_id: str = "") -> None:
+        """Forget all answers, for ids and stamps may mean others; of any person: whose they were is not kept."""
         self._answers.forget()
 
 
@@ -102,6 +102,8 @@ def _reason(window: VisualWindow) -> str:
         if largest <= MIN_SIZE_PX:
             return f"face of {largest:.0f} px is too small"
         return ""
+    if window.faces_in_view and not math.isnan(window.out_of_view):
+        return "the speaker is out of view"
     return "no face in view" if window.frames_seen else "no camera frames"
 
 

@@ -15,6 +15,10 @@ def test_a_mean_for_each_person():
     np.testing.assert_allclose(mean, 2.0)
     assert mean.dtype == np.float32
     assert count == 2
+    memory.forget("ann")
+    memory.forget("nobody")
+    assert memory.of("ann") is None
+    assert memory.of("ben") is not None
     memory.forget()
     assert memory.of("ben") is None
 

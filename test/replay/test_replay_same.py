@@ -141,7 +141,8 @@ def test_what_the_replay_leaves_out_changes_no_emotion(first, events, loaded):
     words = stages.speech_options(settings["speech_to_text"])
     assert words.partial_period_ms > 0
     experts, _ = stages.experts(settings["fusion"])
-    observer = stages.observer(settings["camera"], stages.detector(settings["camera"]))
+    camera = settings["camera"]
+    observer = stages.observer(camera, stages.detector(camera), stages.encoder(camera))
     assert observer.options.interim_period_ms > 0
     live = Pipeline(
         stages.listener(settings["microphone"]),

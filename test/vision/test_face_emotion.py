@@ -244,3 +244,11 @@ def test_the_models_here_answer_alike_alone_and_in_company(face) -> None:
     known = remembering.estimate(whole)
     assert remembering.counts["crops_scored"] == 16
     assert known.probabilities == pytest.approx(FaceEmotion(model).estimate(whole).probabilities, abs=1e-5)
+
+
+def test_a_speaker_out_of_view_is_told_as_the_reason() -> None:
+    face = FaceEmotion(BrightnessModel())
+    unseen = VisualWindow(1, True, 0, 10, 0, (), 2, 30, 640, 480)
+    assert face.estimate(replace(unseen, out_of_view=0.8)).reason == "the speaker is out of view"
+    assert face.estimate(unseen).reason == "no face in view"
+    assert face.estimate(replace(unseen, frames_seen=0, faces_in_view=0)).reason == "no camera frames"
