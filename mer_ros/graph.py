@@ -51,7 +51,7 @@ class GraphSettings:
     words_type: str = _setting(
         "", "type of that topic, for instance hri_msgs/msg/LiveSpeech; empty: as the parameters say"
     )
-    emotion_topic: str = _setting("emotion", "topic of the emotions; interim ones come below it on /live")
+    emotion_topic: str = _setting("emotion", "topic of the emotions; below it: interim ones on /live, events on /events")
     camera: bool = _setting(True, "start the camera node")
     microphone: bool = _setting(True, "start the microphone node")
     speech_to_text: bool = _setting(True, "start the speech-to-text node")
@@ -171,9 +171,9 @@ def describe(settings: GraphSettings) -> Graph:
         "microphone": {},
         "humans": {},
     }
-    emotions = (("emotion", settings.emotion_topic), ("emotion/live", f"{settings.emotion_topic}/live"))
+    emotions = tuple((f"emotion{below}", f"{settings.emotion_topic}{below}") for below in ("", "/live", "/events"))
     remappings = {
-        "fusion": emotions,
+        "fusion": (*emotions, ("emotion/classification", f"{settings.emotion_topic}/classification")),
         "humans": emotions,
         "speech_to_text": (("words", settings.words_topic),),
         "camera": (

@@ -23,6 +23,7 @@ TOPICS = (
     "transcript",
     "emotion",
     "emotion/live",
+    "emotion/events",
     "/diagnostics",
     "/clock",
 )

@@ -9,6 +9,7 @@ from mer_ros.audio.stream import StreamOptions
 from mer_ros.audio.vad import VAD_NAMES
 from mer_ros.emotion import EMOTIONS
 from mer_ros.fusion.dialogue import DialogueOptions
+from mer_ros.fusion.events import EventOptions
 from mer_ros.fusion.options import FusionOptions
 from mer_ros.graph import DEVICES, RECOGNISERS
 from mer_ros.messages.pcm import PCM_FORMATS
@@ -91,8 +92,18 @@ _FUSION = {
     "independence": ("how much agreeing modalities add to each other's certainty; -1: as fitted", -1.0, 1.0),
     "abstain": ("an emotion less probable than this is published as unknown; 0: never", 0.0, 1.0),
     "early": ("let the early-fusion network decide when all three modalities are there",),
-    "live_period_ms": ("least time between interim estimates", 20.0, 60000.0),
-    "live_horizon_ms": ("how old may be what an interim estimate uses", 50.0, 60000.0),
+    "live_period_ms": ("time between interim emotions of a person in view or speaking", 20.0, 60000.0),
+    "live_horizon_ms": ("how old may be what an interim emotion uses; who is gone so long gets none", 50.0, 60000.0),
+    "live_smoothing_ms": ("what is seen of a face is averaged with this time constant", 1.0, 60000.0),
+    "live_lead": ("another interim label takes over when it is more probable by so much", 0.0, 1.0),
+    "live_hold_ms": ("or when it is the most probable one for so long", 0.0, 60000.0),
+    "live_people": ("persons who get interim emotions at most", 1, 1000),
+}
+_EVENTS = {
+    "arrive_after_ms": ("a face that is not known has come when it is seen for so long, or speaks", 0.0, 60000.0),
+    "hold_ms": ("interim emotions that agree for so long are a change; a final one is at once", 0.0, 60000.0),
+    "forget_after_s": ("who is neither seen nor heard for so long has left", 0.1, 86400.0),
+    "max_people": ("persons who are known at most; who was unseen longest then has left", 1, 1000),
 }
 _DIALOGUE = {
     "silence_s": ("a silence of this length ends the dialogue", 1.0, 86400.0),
@@ -179,11 +190,13 @@ FUSION: tuple[Parameter, ...] = (
     Parameter("face_model", "", "name of a face model; empty: the default one"),
     Parameter("speech_model", "", "name of a speech model; empty: the default one"),
     Parameter("text_model", "", "name of a text model; empty: the default one"),
-    Parameter("live", True, "publish interim estimates on emotion/live"),
+    Parameter("live", True, "publish interim emotions on emotion/live, and events of them, not of final ones alone"),
+    Parameter("classification", False, "publish emotions as vision_msgs/Classification too, on emotion/classification"),
     Parameter("fusion.target_prior", list(FusionOptions().target_prior), _PRIOR),
     Parameter("fusion.trust", list(FusionOptions().trust), _TRUST),
     *table_of("fusion", FusionOptions(), _FUSION),
     *table_of("dialogue", DialogueOptions(), _DIALOGUE),
+    *table_of("events", EventOptions(), _EVENTS),
     *_EVERY_NODE,
 )
 HUMANS: tuple[Parameter, ...] = (
