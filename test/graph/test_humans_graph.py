@@ -1,0 +1,86 @@
+"""The topics of REP-155 over DDS, with the real hri_msgs: who is there, what they express and say."""
+
+from __future__ import annotations
+
+import pytest
+from ear import Ear
+from mouth import Mouth
+from std_msgs.msg import Bool, String
+
+from mer_ros.nodes import qos
+
+hri = pytest.importorskip("hri_msgs.msg", reason="hri_msgs is not installed")
+
+TOPICS = {
+    "faces": {"roi": hri.NormalizedRegionOfInterest2D, "expression": hri.Expression},
+    "voices": {"is_speaking": Bool, "speech": hri.LiveSpeech},
+    "persons": {"face_id": String, "voice_id": String, "anonymous": Bool},
+}
+EXPRESSIONS = {"angry", "disgusted", "scared", "happy", "neutral", "sad", "surprised"}
+pytestmark = [pytest.mark.graph, pytest.mark.slow, pytest.mark.timeout(360)]
+
+
+class Listener:
+    """Subscribes as libhri does: to the lists, then to the topics of each id on them."""
+
+    def __init__(self, node) -> None:
+        self.node = node
+        self.heard: dict[str, list] = {}
+        self.subscribe("candidate_matches", hri.IdsMatch, qos.humans())
+        for group in TOPICS:
+            self.subscribe(f"{group}/tracked", hri.IdsList, qos.humans(), self.follow(group))
+
+    def subscribe(self, topic, kind, profile, callback=None) -> None:
+        kept = self.heard.setdefault(topic, [])
+
+        def take(message) -> None:
+            kept.append(message)
+            if callback:
+                callback(message)
+
+        self.node.create_subscription(kind, f"/humans/{topic}", take, profile)
+
+    def follow(self, group):
+        def tracked(message) -> None:
+            for name in message.ids:
+                for part, kind in TOPICS[group].items():
+                    if f"{group}/{name}/{part}" not in self.heard:
+                        profile = qos.latched() if group == "persons" else qos.humans()
+                        self.subscribe(f"{group}/{name}/{part}", kind, profile)
+
+        return tracked
+
+    def of(self, group, part):
+        """All that was heard on a topic of any id."""
+        ends = [
+            messages for topic, messages in list(self.heard.items()) if topic.startswith(group) and topic.endswith(part)
+        ]
+        return [message for messages in ends for message in list(messages)]
+
+
+def test_who_speaks_is_told_below_humans(ear: Ear, start):
+    start(humans=True)
+    listener, mouth = Listener(ear.node), Mouth(ear.node)
+    assert ear.wait_active("humans", "fusion", "speech_to_text", "camera", "microphone", timeout_s=200)
+    assert mouth.wait_for_listeners()
+    end = mouth.say()
+    mouth.say(end)
+    assert ear.wait(lambda: len(ear.heard["emotion"]) >= 1, 120)
+    assert ear.wait(lambda: any(match.id1_type == match.VOICE for match in list(listener.heard["candidate_matches"])))
+    assert ear.wait(lambda: listener.of("voices", "/speech") and listener.of("faces", "/expression"))
+    assert ear.wait(lambda: any(said.data for said in listener.of("persons", "/voice_id")))
+
+    assert any(said.final for said in listener.of("voices", "/speech"))
+    assert any(said.data for said in listener.of("voices", "/is_speaking"))
+    assert {e.expression for e in listener.of("faces", "/expression")} <= EXPRESSIONS
+    roi = listener.of("faces", "/roi")[-1]
+    assert 0 <= roi.xmin < roi.xmax <= 1
+    assert 0 <= roi.ymin < roi.ymax <= 1
+    face = listener.heard["faces/tracked"][-1]
+    assert face.header.stamp.sec > 0
+
+    # Ids that leave take their topics with them.
+    assert ear.wait(lambda: listener.heard["faces/tracked"][-1].ids == [], 60)
+    assert ear.wait(lambda: listener.heard["voices/tracked"][-1].ids == [], 60)
+    assert ear.wait(lambda: int(ear.value("humans", "topics")) == 5)
+    assert ear.value("humans", "faults") == ""
