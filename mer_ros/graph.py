@@ -51,7 +51,7 @@ class GraphSettings:
     words_type: str = _setting(
         "", "type of that topic, for instance hri_msgs/msg/LiveSpeech; empty: as the parameters say"
     )
-    emotion_topic: str = _setting("emotion", "topic of the emotions; below it: interim ones on /live, events on /events")
+    emotion_topic: str = _setting("emotion", "topic of the emotions; below it are /live (interim ones) and /events")
     camera: bool = _setting(True, "start the camera node")
     microphone: bool = _setting(True, "start the microphone node")
     speech_to_text: bool = _setting(True, "start the speech-to-text node")

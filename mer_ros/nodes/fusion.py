@@ -1,7 +1,7 @@
 """Fusion node: utterances, transcripts and visual windows in; one emotion for each utterance out.
 
-Subscribes `utterance`, `transcript`, `visual_window`; publishes `emotion`, `emotion/live` and, if asked
-to, `emotion/classification`.
+Subscribes `utterance`, `transcript`, `visual_window`; publishes `emotion`, `emotion/live`, `emotion/events` and, if
+asked to, `emotion/classification`.
 Services `~/reset_dialogue`, `~/get_turns`; who is named on `people/forgotten` is forgotten. It runs the emotion
 models; everything else is the pipeline's.
 """
@@ -79,7 +79,8 @@ class FusionNode(PipelineNode):
     def condition(self) -> Condition:
         """Tell counts, and whether a modality is often missed."""
         counts = self._fusion.counts
-        values = {**counts, **self._live.counts, **{f"provider_{name}": provider for name, provider in self._providers.items()}}
+        providers = {f"provider_{name}": provider for name, provider in self._providers.items()}
+        values = {**counts, **self._live.counts, **providers}
         if self._classified:
             values["classification"] = self._classified.condition
         failed = sorted(name for name in counts if name.endswith("_failed"))
@@ -118,6 +119,7 @@ class FusionNode(PipelineNode):
     def _on_forgotten(self, message: String) -> None:
         if self._fuser is not None:  # a fusion that is not configured knows nobody
             self._fuser.forget_person(message.data)
+            self._live.forget(message.data, self.now_ns(), self._frame_id)
 
     def _publish(self, estimates: list[EmotionEstimate]) -> None:
         for estimate in estimates:
