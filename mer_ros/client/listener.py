@@ -18,7 +18,7 @@ from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, Si
 from rclpy.node import Node
 
 from mer_ros.emotion import EMOTIONS, EmotionEstimate
-from mer_ros.errors import InputError, OptionError, UsageError
+from mer_ros.errors import MerError, OptionError, UsageError
 from mer_ros.fusion.events import Event, EventOptions, Happening, People
 from mer_ros.nodes import qos
 from mer_ros.nodes.conversions.emotions import estimate_of
@@ -26,6 +26,8 @@ from mer_ros.nodes.conversions.events import event_of
 
 _POLL_S = 0.2  # how late a leaving may be told
 _NOTICE_S = 0.1  # how late the end of the listener's own thread may be
+# Of another publisher, or a graph of another version: no reason to end the executor of a behaviour.
+_UNREADABLE = (MerError, ValueError)
 
 OnPerson = Callable[[str], None]
 OnUtterance = Callable[[str, EmotionEstimate], None]
@@ -163,7 +165,11 @@ class EmotionListener:
     def _take(self, message: Emotion, info: Any) -> None:
         # What is latched may be hours old when it comes; the middleware tells, whatever clock the stamps are of.
         age_ns = info["received_timestamp"] - info["source_timestamp"] if info["source_timestamp"] else 0
-        estimate = estimate_of(message)
+        try:
+            estimate = estimate_of(message)
+        except _UNREADABLE:
+            self._refused += 1
+            return
         with self._news:
             events = self._people.take(estimate, self._now_ns(), age_ns, decide=self._decides)
             self._news.notify_all()
@@ -172,7 +178,7 @@ class EmotionListener:
     def _hear(self, message: EmotionEvent) -> None:
         try:
             event = event_of(message)
-        except InputError:  # of a graph of another version: no reason to end the executor of a behaviour
+        except _UNREADABLE:
             self._refused += 1
             return
         with self._news:

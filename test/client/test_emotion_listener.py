@@ -7,13 +7,14 @@ import threading
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 pytest.importorskip("mer_msgs.msg", reason="mer_msgs is not built")
 
 import rclpy
-from mer_msgs.msg import Emotion
+from mer_msgs.msg import Emotion, EmotionEvent
 from rclpy.context import Context
 from rclpy.executors import MultiThreadedExecutor, SingleThreadedExecutor
 
@@ -47,11 +48,23 @@ class Mouth:
         self.node = rclpy.create_node("fake_fusion", context=self.context)
         self.final = self.node.create_publisher(Emotion, "emotion", qos.emotions())
         self.live = self.node.create_publisher(Emotion, "emotion/live", qos.interim())
+        self.events = None
 
     def tell(self, emotion, person="ann", final=True):
         message = Emotion(emotion=emotion, person_id=person, is_final=final, confidence=0.7)
         message.header.stamp = message.end = self.node.get_clock().now().to_msg()
         (self.final if final else self.live).publish(message)
+
+    def tells_events(self):
+        """As the fusion node does."""
+        self.events = self.node.create_publisher(EmotionEvent, "emotion/events", qos.events())
+        wait(lambda: self.events.get_subscription_count())
+
+    def notice(self, kind, emotion, person="ann", before=""):
+        event = EmotionEvent(kind=kind, person_id=person, emotion=emotion, before=before, confidence=0.6)
+        event.probabilities = np.full(7, 1 / 7, np.float32)
+        event.header.stamp = self.node.get_clock().now().to_msg()
+        self.events.publish(event)
 
     def heard_by(self, number=1):
         wait(lambda: self.final.get_subscription_count() >= number)
@@ -104,6 +117,32 @@ def test_a_listener_of_its_own(mouth):
     ]
     with pytest.raises(UsageError, match="closed"):
         listener.wait_for("joy", 1.0)
+
+
+def test_where_the_graph_tells_events_it_decides(mouth):
+    said = []
+    with EmotionListener(
+        on_change=lambda person, before, after: said.append(("change", person, before.emotion, after.emotion)),
+        on_arrival=lambda person: said.append(("arrival", person)),
+        on_leaving=lambda person: said.append(("leaving", person)),
+    ) as listener:
+        mouth.heard_by()
+        mouth.tells_events()
+        wait(lambda: not listener._decides)
+        mouth.tell("joy")
+        assert listener.wait_for("joy", PATIENCE_S).emotion == "joy"
+        mouth.tell("anger")
+        wait(lambda: listener.current("ann").emotion == "anger")
+        assert listener.wait_for("anger", 0.5) is None  # not before the graph says so
+        mouth.notice(EmotionEvent.CHANGE, "anger", before="joy")
+        assert listener.wait_for("anger", PATIENCE_S).is_final  # with all that the utterance brought
+        mouth.notice(EmotionEvent.ARRIVAL, "fear", "bob")
+        mouth.notice(9, "fear", "eve")
+        mouth.notice(EmotionEvent.LEAVING, "anger")
+        wait(lambda: len(said) == 4)
+        assert list(listener.people) == ["bob"]
+        assert listener.counts["refused"] == 1
+    assert said == [("arrival", "ann"), ("change", "ann", "joy", "anger"), ("arrival", "bob"), ("leaving", "ann")]
 
 
 @pytest.mark.parametrize("executor_type", [SingleThreadedExecutor, MultiThreadedExecutor])
