@@ -18,12 +18,15 @@ from std_msgs.msg import String
 from mer_ros import stages
 from mer_ros.errors import MerError
 from mer_ros.messages.image import frame_of
+from mer_ros.messages.stamps import to_ns
 from mer_ros.nodes import qos
 from mer_ros.nodes.annotated import Annotated
 from mer_ros.nodes.base import PipelineNode, spin
 from mer_ros.nodes.conversions.audio import utterance_of
 from mer_ros.nodes.conversions.vision import window_message
 from mer_ros.nodes.health import WARN, Condition
+from mer_ros.nodes.load import LEVELS, MS, FramePolicy, reduced, steady_ns
+from mer_ros.settings.load import LoadOptions
 from mer_ros.settings.tables import CAMERA
 from mer_ros.utterance import VisualWindow as Window
 from mer_ros.vision.observer import FaceObserver
@@ -54,6 +57,8 @@ class CameraNode(PipelineNode):
         detector = stages.detector(self.parameters)
         apart = stages.encoder(self.parameters)
         self._observer = stages.observer(self.parameters, detector, apart)
+        self._wanted = self._observer.options
+        self._load = FramePolicy(LoadOptions(**self.parameters.group("load")))
         self._window = self.speak(VisualWindow, "visual_window", qos.events())
         self._annotated = Annotated(self, stages.overlay(self.parameters))
         self._forgotten.publish(String())  # ids of before, of tracks and persons, mean others from now on
@@ -82,7 +87,8 @@ class CameraNode(PipelineNode):
 
     def condition(self) -> Condition:
         """Tell counts, and whether images arrive, can be used, and belong to what is said."""
-        counts = {**self._eye.counts, **self._annotated.overlay.counts}
+        load = {"load_level": self._load.level, **self._load.counts}
+        counts = {**self._eye.counts, **self._annotated.overlay.counts, **load}
         now_s = time.monotonic()
         blind_s = now_s - self._seen_s
         if now_s - self._refused_s < _BLIND_S:
@@ -95,6 +101,8 @@ class CameraNode(PipelineNode):
                 f"no frame lies inside the last {self._frameless} utterances: do camera and microphone share a clock?",
                 counts,
             )
+        if self._load.level:
+            return Condition(WARN, f"the machine cannot keep up: {LEVELS[self._load.level]}", counts)
         return Condition(values=counts)
 
     @property
@@ -104,6 +112,9 @@ class CameraNode(PipelineNode):
 
     def _on_image(self, message: Image | CompressedImage) -> None:
         self._frame_id = message.header.frame_id
+        if not self._is_affordable(message):
+            return
+        begun_ns = steady_ns()
         try:
             frame = frame_of(message, self.now_ns())
             windows = self._eye.frame(frame)
@@ -113,6 +124,18 @@ class CameraNode(PipelineNode):
         self._seen_s = time.monotonic()
         self._publish(windows)
         self._annotated.show(frame, self._eye, self._frame_id)
+        self._load.spent(steady_ns() - begun_ns)
+
+    def _is_affordable(self, message: Image | CompressedImage) -> bool:
+        """Under load frames are left out first; then windows get smaller, then interim ones are left out."""
+        level = self._load.level
+        wanted = self._load.wants((self.now_ns() - to_ns(message.header.stamp)) / MS, steady_ns())
+        if not wanted:
+            self._seen_s = time.monotonic()
+        if self._load.level != level:
+            self._eye.options = reduced(self._wanted, self._load.level)
+            self.get_logger().warning(f"load: {LEVELS[self._load.level]}")
+        return wanted
 
     def _on_utterance(self, message: Utterance) -> None:
         self._publish(self._eye.utterance(utterance_of(message)))

@@ -13,6 +13,7 @@ from mer_ros.fusion.events import EventOptions
 from mer_ros.fusion.options import FusionOptions
 from mer_ros.graph import DEVICES, RECOGNISERS
 from mer_ros.messages.pcm import PCM_FORMATS
+from mer_ros.settings.load import LoadOptions
 from mer_ros.settings.parameter import Parameter, table_of
 from mer_ros.speech.outside import OutsideOptions
 from mer_ros.speech.recogniser import SpeechOptions
@@ -117,6 +118,11 @@ _HUMANS = {
     "max_tracked": ("faces, voices and persons that are tracked at most, of each", 1, 100),
 }
 
+_LOAD = {
+    "shed": ("leave out frames, then more, while the machine cannot keep up; the diagnostics tell what",),
+    "share": ("of the time, that frames may take then", 0.05, 1.0),
+    "late_ms": ("frames that come later than usual by so much are a sign of load", 50.0, 10000.0),
+}
 _EVERY_NODE = (
     Parameter(
         "hang_limit_s", 30.0, "a node that is busy with one message for so long is started again; 0: never", 0.0, 3600.0
@@ -135,6 +141,7 @@ CAMERA: tuple[Parameter, ...] = (
     Parameter("models", "", "folder with the models' manifest, for telling faces apart; empty: this package's"),
     *table_of("people", PeopleOptions(), _PEOPLE),
     *table_of("overlay", OverlayOptions(), _OVERLAY),
+    *table_of("load", LoadOptions(), _LOAD),
     *_EVERY_NODE,
 )
 MICROPHONE: tuple[Parameter, ...] = (
