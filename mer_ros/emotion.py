@@ -68,7 +68,8 @@ class EmotionEstimate:
     """What a speaker feels in one utterance: the content of a message on `/emotion`.
 
     emotion, sentiment: the most probable one; UNKNOWN when it is less probable than the fusion was told to ask for.
-    confidence: of the most probable emotion, also when it is not named.
+    An interim one tells the label that holds, which may be a little less probable than another.
+    confidence: of the emotion told; of the most probable one where none is named.
     previous_emotion: of the speaker's turn before. dialogue_emotion: of the turn before, whoever spoke then.
     """
 
