@@ -40,7 +40,10 @@ setup(
     maintainer="mer_ros maintainers",
     maintainer_email="maintainers@mer-ros.invalid",
     packages=find_packages(include=[NAME, f"{NAME}.*"]),
-    package_data={f"{NAME}.report": ["page.css", "page.js"]},
+    package_data={
+        f"{NAME}.report": ["page.css", "page.js"],
+        f"{NAME}.web": ["page.html", "page.css", "page.js", "icon.svg"],
+    },
     data_files=[
         ("share/ament_index/resource_index/packages", [f"resource/{NAME}"]),
         (f"share/{NAME}", ["package.xml"]),

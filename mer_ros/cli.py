@@ -19,6 +19,7 @@ from mer_ros.terminal import drop_output, ensure_streams, printable
 COMMANDS: dict[str, tuple[str, str, str]] = {
     "demo": ("mer_ros.demo", "add_demo_parser", "see it work: a sample dialogue, a file, or your own camera"),
     "run": ("mer_ros.run", "add_run_parser", "start the graph of nodes on this machine"),
+    "view": ("mer_ros.web.cli", "add_view_parser", "a page of a running graph in the browser"),
     "record": ("mer_ros.record", "add_record_parser", "record the graph's topics into a bag"),
     "replay": ("mer_ros.replay.cli", "add_replay_parser", "emotions of rosbags, videos and sound files, fast"),
     "report": ("mer_ros.report.cli", "add_report_parser", "a page of a run: dialogue, scores, latencies"),

@@ -10,6 +10,7 @@ import statistics
 import sys
 import tempfile
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -26,9 +27,12 @@ from mer_ros.replay.media import MediaSource
 from mer_ros.run import GraphProcesses, Interrupted, check_ros
 from mer_ros.terminal import kept_clean
 from mer_ros.view import ViewState, ascii_only, fits, line, picture, starting
+from mer_ros.web.cli import add_browser_argument
+from mer_ros.web.show import shown
 
 if TYPE_CHECKING:
     from mer_ros.nodes.watcher import WatcherNode
+    from mer_ros.web.feed import Feed
 
 START_S = 120.0  # a slow machine loads models from a slow disk
 TROUBLE_S = 10.0  # a node that complains for so long while the graph starts will not come up
@@ -45,7 +49,7 @@ class DemoOptions:
 
     settings: of the graph. title: what the view calls it. plain: a line an emotion instead of the view.
     duration_s: end after this long; 0 does not. log_dir: where the nodes' output goes; None: a temporary folder,
-    removed when all went well.
+    removed when all went well. page: show it in the browser as well, on a page of this machine. browser: open that.
     """
 
     settings: GraphSettings
@@ -53,6 +57,8 @@ class DemoOptions:
     plain: bool = False
     duration_s: float = 0.0
     log_dir: Path | None = None
+    page: bool = False
+    browser: bool = True
 
 
 def private_network(environment: Any = os.environ) -> None:
@@ -80,7 +86,10 @@ def run_demo(options: DemoOptions) -> int:
     os.environ.update(graph.environment)
     with kept_clean(log_dir / "demo.log") as terminal, Interrupted() as interrupted:
         show = _Show(options, terminal)
-        problem = _watch(GraphProcesses(graph, log_dir), show, interrupted, options)
+        with shown(options.title, show.say, browser=options.browser) if options.page else nullcontext() as feed:
+            problem = _watch(GraphProcesses(graph, log_dir), show, interrupted, options, feed)
+            if feed:
+                feed.end(problem)
         stopped = bool(interrupted)
     good = _report(show.state, problem, stopped, log_dir)
     if (good or stopped) and options.log_dir is None:
@@ -131,9 +140,9 @@ class _Show:
             return
         if not watcher.all_active and not watcher.counts["finals"]:
             up = [name for name, label in self.state.nodes.items() if label == "active"]
-            self._say("starting: " + ", ".join(up) + " active" if up else starting({}))
+            self.say("starting: " + ", ".join(up) + " active" if up else starting({}))
         elif self._said.startswith("starting"):
-            self._say(f"all nodes are active: {self.state.title}")
+            self.say(f"all nodes are active: {self.state.title}")
         for estimate, after_s in arrived:
             self._print(line(estimate, after_s))
 
@@ -143,7 +152,8 @@ class _Show:
         self._console.width = min(self._console.width, 110)
         self._live.update(picture(self.state, plain_bars=self._ascii), refresh=True)
 
-    def _say(self, text: str) -> None:
+    def say(self, text: str) -> None:
+        """A line of its own, once."""
         if text != self._said:
             self._print(text)
             self._said = text
@@ -152,17 +162,20 @@ class _Show:
         self._console.print(text, markup=False, soft_wrap=True)
 
 
-def _watch(processes: GraphProcesses, show: _Show, interrupted: Interrupted, options: DemoOptions) -> str:
+def _watch(
+    processes: GraphProcesses, show: _Show, interrupted: Interrupted, options: DemoOptions, feed: Feed | None
+) -> str:
     """Run the graph to its end; return what went wrong, or an empty text."""
     import rclpy
     from rclpy.executors import SingleThreadedExecutor
     from rclpy.signals import SignalHandlerOptions
 
+    from mer_ros.nodes.page_watcher import PageWatcher
     from mer_ros.nodes.watcher import WatcherNode
 
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
-        watcher = WatcherNode(show.state)
+        watcher = PageWatcher(show.state, feed) if feed else WatcherNode(show.state)
         executor = SingleThreadedExecutor()
         executor.add_node(watcher)
         with show, processes:
@@ -254,6 +267,7 @@ def add_demo_parser(subparsers: Any) -> None:
         "  mer demo --file talk.mp4              a video or sound file of yours\n"
         "  mer demo --camera 0                   your own camera and default microphone, until Ctrl-C\n"
         "  mer demo --camera /dev/video2 --microphone USB\n"
+        "  mer demo --view                       with the picture and all that is told of it in the browser\n"
         "  mer demo --plain | tee emotions.txt   a line an emotion\n\n"
         "Unless ROS_DOMAIN_ID is set, the demo keeps to this machine and to a domain of its own. With it, your own\n"
         "programs can listen:  ROS_DOMAIN_ID=42 mer demo",
@@ -263,6 +277,10 @@ def add_demo_parser(subparsers: Any) -> None:
     source.add_argument("--camera", metavar="DEVICE", help="index or path of a camera; the microphone comes with it")
     parser.add_argument("--microphone", metavar="DEVICE", help="index, part of a name, or 'default'")
     parser.add_argument("--duration", type=float, default=0.0, metavar="S", help="end after so many seconds")
+    parser.add_argument(
+        "--view", action="store_true", help="show it in the browser too, on a page that only this machine can open"
+    )
+    add_browser_argument(parser)
     parser.add_argument("--plain", action="store_true", help="a line an emotion instead of the live view")
     parser.add_argument(
         "--models", default="", metavar="DIR", help="model folder (default: the models of this package)"
@@ -296,4 +314,6 @@ def options_from(arguments: argparse.Namespace) -> DemoOptions:
     settings = GraphSettings(
         **sources, models=arguments.models, device=arguments.device, params_file=arguments.params_file
     )
-    return DemoOptions(settings, title, arguments.plain, arguments.duration, arguments.log_dir)
+    return DemoOptions(
+        settings, title, arguments.plain, arguments.duration, arguments.log_dir, arguments.view, arguments.browser
+    )

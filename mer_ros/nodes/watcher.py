@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -12,29 +13,33 @@ from mer_msgs.msg import Utterance as UtteranceMessage
 from rclpy.node import Node
 
 from mer_ros.emotion import EmotionEstimate
+from mer_ros.errors import MerError
 from mer_ros.nodes import qos
 from mer_ros.nodes.conversions.emotions import estimate_of
+from mer_ros.nodes.conversions.stamps import to_ns
 from mer_ros.nodes.health import ERROR
 from mer_ros.view import ViewState
 
 STALE_S = 2.0
 MANAGER = "lifecycle_manager"
+MOST_OPEN = 64  # utterances that are waited for
 
 
 class WatcherNode(Node):
     """Keeps a `ViewState` up to date.
 
     arrived: final estimates that nobody has taken yet, each with the seconds since its utterance ended.
-    started, ended: ids of utterances. conditions: the last word of every node. counts: for tests and reports.
+    conditions: the last word of every node. counts: finals, live, utterances, refused.
     """
 
-    def __init__(self, state: ViewState) -> None:
-        super().__init__("mer_watcher", enable_rosout=False, start_parameter_services=False)
+    def __init__(self, state: ViewState, namespace: str = "") -> None:
+        super().__init__(
+            "mer_watcher", namespace=namespace or None, enable_rosout=False, start_parameter_services=False
+        )
         self.state = state
         self.arrived: list[tuple[EmotionEstimate, float]] = []
-        self.started: set[int] = set()
-        self.ended: set[int] = set()
-        self.answered: set[int] = set()
+        self._open: dict[tuple[int, int], bool] = {}  # utterances without an emotion: whether they have ended
+        self._answered: list[tuple[int, int]] = []  # the last ones that have
         self.conditions: dict[str, str] = {}
         self.counts: Counter[str] = Counter()
         self._live_at = 0.0
@@ -52,7 +57,7 @@ class WatcherNode(Node):
     @property
     def pending(self) -> int:
         """Utterances that have begun and have no emotion yet."""
-        return len(self.started - self.answered)
+        return len(self._open)
 
     def forget_stale(self) -> None:
         """An interim estimate that no other follows says nothing of the present."""
@@ -60,13 +65,27 @@ class WatcherNode(Node):
             self.state.live = None
 
     def _listen(self, kind: Any, topic: str, callback: Any, profile: Any) -> None:
-        self.create_subscription(kind, topic, callback, profile)
+        self.create_subscription(kind, topic, self._guarded(callback), profile)
+
+    def _guarded(self, callback: Callable[[Any], None]) -> Callable[[Any], None]:
+        """What cannot be read is counted: others may publish on these topics as well."""
+
+        def guarded(message: Any) -> None:
+            try:
+                callback(message)
+            except (MerError, ValueError):
+                self.counts["refused"] += 1
+
+        return guarded
 
     def _on_final(self, message: Emotion) -> None:
         estimate = estimate_of(message)
         after_s = self.get_clock().now().nanoseconds / 1e9 - estimate.end_ns / 1e9
         self.counts["finals"] += 1
-        self.answered.add(estimate.utterance_id)
+        key = estimate.utterance_id, estimate.start_ns
+        self._answered = [*self._answered[1 - MOST_OPEN :], key]
+        if self._open.pop(key, False) is False:
+            self._count_ended()
         self.state.add_final(estimate, after_s)
         self.arrived.append((estimate, after_s))
 
@@ -76,11 +95,19 @@ class WatcherNode(Node):
         self._live_at = time.monotonic()
 
     def _on_utterance(self, message: UtteranceMessage) -> None:
-        self.started.add(message.id)
-        if message.state == UtteranceMessage.ENDED:
-            self.ended.add(message.id)
-        self.state.utterances = len(self.ended)
-        self.state.speaking = message.state != UtteranceMessage.ENDED
+        key, over = (message.id, to_ns(message.start)), message.state == UtteranceMessage.ENDED
+        self.state.speaking = not over
+        if key in self._answered:
+            return
+        if over and not self._open.get(key, False):
+            self._count_ended()
+        self._open[key] = over or self._open.get(key, False)
+        while len(self._open) > MOST_OPEN:
+            del self._open[next(iter(self._open))]
+
+    def _count_ended(self) -> None:
+        self.counts["utterances"] += 1
+        self.state.utterances = self.counts["utterances"]
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
         for status in message.status:
