@@ -25,6 +25,7 @@ from rclpy.subscription import Subscription
 from mer_ros.errors import MerError
 from mer_ros.nodes import arguments, qos
 from mer_ros.nodes.health import ERROR, OK, STALE, WARN, Condition, Health
+from mer_ros.nodes.load import Busy, steady_ns
 from mer_ros.nodes.parameters import Parameter, Parameters
 from mer_ros.nodes.watchdog import Watchdog
 
@@ -41,6 +42,7 @@ class Guard:
         self._node = node
         self._health = health
         self._watching = watchdog.watching if watchdog else lambda _: nullcontext()
+        self.busy = Busy()
 
     def __call__(self, callback: Callable[..., None]) -> Callable[..., None]:
         """Return `callback`, guarded."""
@@ -48,6 +50,7 @@ class Guard:
         what = callback.__name__.removeprefix("_on").strip("_").replace("_", " ")
 
         def guarded(*arguments: Any) -> None:
+            begun_ns = steady_ns()
             try:
                 with self._watching(what):
                     callback(*arguments)
@@ -62,6 +65,8 @@ class Guard:
                 # A fault of ours: the trace goes to the log and the count to the diagnostics; the senses go on.
                 self._health.counts["faults"] += 1
                 self._node.get_logger().error(traceback.format_exc(), throttle_duration_sec=_COMPLAIN_EVERY_S)
+            finally:
+                self.busy.add(begun_ns, steady_ns())
 
         return guarded
 
@@ -106,6 +111,11 @@ class PipelineNode(LifecycleNode):
     def condition(self) -> Condition:
         """Return how this node is while it is active."""
         return Condition()
+
+    @property
+    def is_overloaded(self) -> bool:
+        """Return whether this node hardly keeps up: then it leaves out what is interim."""
+        return self.guarded.busy.is_high
 
     def now_ns(self) -> int:
         """Return the node's clock: ROS time, which a simulation may drive."""
@@ -252,8 +262,10 @@ class PipelineNode(LifecycleNode):
         condition = self.condition()
         if self.health.counts["faults"] and condition.level == OK:
             condition = Condition(WARN, "faults happened, see the log", condition.values)
-        hangs = {"hangs": self._watchdog.hangs} if self._watchdog.hangs else {}
-        return Condition(condition.level, condition.message, {**condition.values, **hangs, "state": self._label})
+        more = {"busy_percent": round(100 * self.guarded.busy.share), "state": self._label}
+        if self._watchdog.hangs:
+            more["hangs"] = self._watchdog.hangs
+        return Condition(condition.level, condition.message, {**condition.values, **more})
 
 
 def spin(make: Callable[[], Node]) -> int:

@@ -109,7 +109,10 @@ class FusionNode(PipelineNode):
     def _on_tick(self) -> None:
         now_ns = self.now_ns()
         self._publish(self._fusion.poll(now_ns))
-        self._live.tick(self._fusion, now_ns, self._frame_id)
+        if self.is_overloaded:
+            self.health.counts["left_out_under_load"] += 1
+        else:
+            self._live.tick(self._fusion, now_ns, self._frame_id)
 
     def _look_around(self) -> None:
         """Wait only for senses that are there: a graph without a camera is as fast as its voice."""

@@ -12,9 +12,12 @@ from __future__ import annotations
 import time
 from collections import Counter, deque
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from mer_ros.settings.load import LoadOptions
-from mer_ros.vision.observer import ObserverOptions
+
+if TYPE_CHECKING:  # every node loads this file
+    from mer_ros.vision.observer import ObserverOptions
 
 S, MS = 1_000_000_000, 1_000_000
 LEVELS = (

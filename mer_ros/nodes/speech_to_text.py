@@ -65,6 +65,9 @@ class SpeechToTextNode(PipelineNode):
         return Condition(values=counts)
 
     def _on_utterance(self, message: Utterance) -> None:
+        if self.is_overloaded and message.state == Utterance.ONGOING:
+            self.health.counts["left_out_under_load"] += 1  # the end of the utterance brings all of it
+            return
         stage = self._outside.utterance if self._outside else self._transcriber.push  # type: ignore[union-attr]
         self._publish(stage(utterance_of(message)))
 
