@@ -9,9 +9,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
+from mer_ros.audio.gate import Gate, GatedListener
 from mer_ros.audio.listener import SpeechListener
 from mer_ros.emotion import EmotionEstimate, Modality
 from mer_ros.fusion.fuser import EmotionFuser
+from mer_ros.speech.outside import OutsideWords
 from mer_ros.speech.transcriber import Transcriber
 from mer_ros.utterance import AudioChunk, Frame, Transcript, Utterance, VisualWindow
 from mer_ros.vision.observer import FaceObserver
@@ -22,10 +24,14 @@ CONFIRMING = 3  # such stamps in a row are believed
 
 @dataclass(frozen=True)
 class Heard:
-    """What a piece of sound brought: the utterances in it, each with its words. stamp_ns: of the piece."""
+    """What a piece of sound brought: the utterances in it, each with its words. stamp_ns: of the piece.
+
+    words: that came by themselves, of utterances before.
+    """
 
     stamp_ns: int
-    spoken: tuple[tuple[Utterance, tuple[Transcript, ...]], ...]
+    spoken: tuple[tuple[Utterance, tuple[Transcript, ...]], ...] = ()
+    words: tuple[Transcript, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,11 +47,13 @@ class Pipeline:
     """Takes sound and frames in the order of their time; gives each utterance's emotion once.
 
     observer, transcriber: None leaves that sense out. The clock of the fusion is the newest time seen.
-    on_window: told of each utterance's final window.
+    on_window: told of each utterance's final window. own_voice: keeps the robot's own voice from the listener; with
+    it, `robot_speaks` tells when that is to be heard. With `OutsideWords` as transcriber, `told` takes the words.
 
-    It is a line of three, each of which a thread of its own may drive, ahead of the next: `listen` and `hush` use the
-    listener and the transcriber alone, `see` the observer, `fuse` the fuser. What they hand on is taken in its turn,
-    so that nothing that comes out depends on which thread ran when. `audio`, `frame` and `flush` are the whole line.
+    It is a line of three, each of which a thread of its own may drive, ahead of the next: `listen`, `hush`,
+    `robot_speaks` and `told` use the listener and the transcriber alone, `see` the observer, `fuse` the fuser. What
+    they hand on is taken in its turn, so that nothing that comes out depends on which thread ran when. `audio`,
+    `frame` and `flush` are the whole line.
     """
 
     def __init__(
@@ -53,10 +61,12 @@ class Pipeline:
         listener: SpeechListener,
         fuser: EmotionFuser,
         observer: FaceObserver | None = None,
-        transcriber: Transcriber | None = None,
+        transcriber: Transcriber | OutsideWords | None = None,
         on_window: Callable[[VisualWindow], None] | None = None,
+        own_voice: Gate | None = None,
     ) -> None:
-        self._listener = listener
+        self._own_voice = own_voice
+        self._listener = GatedListener(listener, {"robot_speaking": own_voice} if own_voice else {})
         self._fuser = fuser
         self._observer = observer
         self._transcriber = transcriber
@@ -78,6 +88,11 @@ class Pipeline:
         named = ((name, stage.counts) for name, stage in stages.items() if stage is not None)
         return Counter({f"{name}.{key}": count for name, counts in named for key, count in counts.items()})
 
+    @property
+    def longest_own_voice_s(self) -> float:
+        """How long the robot is taken to speak when its end is not told; 0 where its voice is not told of."""
+        return self._own_voice.options.longest_s if self._own_voice else 0.0
+
     def audio(self, chunk: AudioChunk) -> list[EmotionEstimate]:
         """Take a chunk of sound."""
         return self.fuse(self.see(self.listen(chunk)))
@@ -88,7 +103,20 @@ class Pipeline:
 
     def listen(self, chunk: AudioChunk) -> Heard:
         """Hear what is said in a chunk of sound. Raises InputError for one that cannot be used."""
+        if self._own_voice:
+            self._own_voice.poll(chunk.stamp_ns + len(chunk.samples) * 1_000_000_000 // max(1, chunk.sample_rate))
         return self._words(chunk.stamp_ns, self._listener.push(chunk))
+
+    def robot_speaks(self, stamp_ns: int, speaking: bool) -> Heard:
+        """The robot itself begins or ends to speak: sound from then on is no utterance, until some time after."""
+        if self._own_voice:
+            (self._own_voice.close if speaking else self._own_voice.open)(stamp_ns)
+        return Heard(stamp_ns)
+
+    def told(self, stamp_ns: int, words: Transcript) -> Heard:
+        """Words of an outside recogniser came."""
+        outside = self._transcriber
+        return Heard(stamp_ns, words=tuple(outside.push(words)) if isinstance(outside, OutsideWords) else ())
 
     def hush(self, stamp_ns: int) -> Heard:
         """The sound ends or stops at `stamp_ns`: hear what was still being said."""
@@ -136,8 +164,13 @@ class Pipeline:
         self._now_ns, self._odd = max(self._now_ns, stamp_ns), 0
 
     def _words(self, stamp_ns: int, utterances: list[Utterance]) -> Heard:
+        return Heard(stamp_ns, tuple((said, tuple(self._words_of(said))) for said in utterances))
+
+    def _words_of(self, said: Utterance) -> list[Transcript]:
         words = self._transcriber
-        return Heard(stamp_ns, tuple((said, tuple(words.push(said)) if words else ()) for said in utterances))
+        if isinstance(words, OutsideWords):
+            return words.utterance(said)
+        return words.push(said) if words else []
 
     def _spoken(self, heard: Heard) -> tuple[Utterance | Transcript | VisualWindow, ...]:
         parts: list[Utterance | Transcript | VisualWindow] = []
@@ -146,7 +179,7 @@ class Pipeline:
             if self._observer:
                 parts += self._told(self._observer.utterance(utterance))
             parts += transcripts
-        return tuple(parts)
+        return (*parts, *heard.words)
 
     def _told(self, windows: list[VisualWindow]) -> tuple[VisualWindow, ...]:
         if self._on_window:

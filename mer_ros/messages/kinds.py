@@ -28,6 +28,28 @@ def is_audio(fields: Mapping[str, str]) -> bool:
     return fields.get("audio.data") in _BYTES or (fields.keys() == {"data"} and fields["data"] in _BYTES)
 
 
+def is_words(fields: Mapping[str, str]) -> bool:
+    """Words of any recogniser known to `words_of`."""
+    return is_text(fields) or any(
+        fields.keys() >= names
+        for names in (
+            {"incremental", "final", "confidence"},
+            {"text", "audio_time", "transcription_time"},
+            {"utterance_id", "start.sec", "end.sec", "text", "is_final"},
+        )
+    )
+
+
+def is_text(fields: Mapping[str, str]) -> bool:
+    """A text alone (std_msgs/String), which may be anything."""
+    return dict(fields) == {"data": "string"}
+
+
+def is_flag(fields: Mapping[str, str]) -> bool:
+    """Yes or no (std_msgs/Bool)."""
+    return dict(fields) == {"data": "bool"}
+
+
 def is_audio_info(fields: Mapping[str, str]) -> bool:
     """What a topic beside the sound says of it (audio_common's AudioInfo)."""
     return fields.keys() >= _INFO

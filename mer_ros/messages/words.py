@@ -7,7 +7,7 @@ import re
 from typing import Any
 
 from mer_ros.errors import InputError
-from mer_ros.messages.stamps import stamp_of
+from mer_ros.messages.stamps import stamp_of, to_ns
 from mer_ros.utterance import Transcript
 
 LONGEST_TEXT = 10_000  # characters; ten seconds of speech hold some two hundred
@@ -19,19 +19,31 @@ def words_of(message: Any, received_ns: int, source: str = "outside") -> Transcr
     """Return the words of any known message, with `utterance_id` 0: which utterance they are of is not told.
 
     Known are std_msgs/String (final words that were said before they came), hri_msgs/LiveSpeech (incremental or
-    final words, with `language`, `locale` or both, whichever release it is) and whisper_ros' Transcription, which
-    tells how long the sound was and how long it took. received_ns: when it came, in the clock of the sound.
+    final words, with `language`, `locale` or both, whichever release it is), whisper_ros' Transcription, which tells
+    how long the sound was and how long it took, and mer_msgs/Transcript, which is taken by its times alone.
+    received_ns: when it came, in the clock of the sound.
     Raises InputError for a message of another kind, or with values that cannot be.
     """
     if hasattr(message, "incremental") and hasattr(message, "final"):
         return _live_speech(message, received_ns, source)
     if hasattr(message, "audio_time") and hasattr(message, "transcription_time"):
         return _transcription(message, received_ns, source)
+    if all(hasattr(message, name) for name in ("utterance_id", "is_final", "text", "start", "end")):
+        return Transcript(
+            0,
+            to_ns(message.start),
+            to_ns(message.end),
+            sane_text(message.text),
+            bool(message.is_final),
+            float(message.confidence),
+            message.language,
+            message.source or source,
+        )
     if isinstance(getattr(message, "data", None), str):
         return Transcript(0, received_ns, received_ns, sane_text(message.data), is_final=True, source=source)
     raise InputError(
-        f"{type(message).__name__} holds no words that are known; accepted are std_msgs/String, hri_msgs/LiveSpeech "
-        "and whisper_msgs/Transcription"
+        f"{type(message).__name__} holds no words that are known; accepted are std_msgs/String, hri_msgs/LiveSpeech, "
+        "whisper_msgs/Transcription and mer_msgs/Transcript"
     )
 
 

@@ -14,6 +14,7 @@ from mer_ros.graph import DEVICES, RECOGNISERS
 if TYPE_CHECKING:
     from mer_ros.replay.options import ReplayOptions
 
+_RECOGNISER_HELP = "speech recogniser (default: as the parameters say); outside: the words are in the bag"
 RUNS = Path("replays")
 
 
@@ -30,10 +31,14 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     folder = os.path.expanduser
     add("--models", type=folder, default="", metavar="DIR", help="model folder (default: the models of this package)")
     add("--device", default="", choices=DEVICES, help="where models run (default: as the parameters say)")
-    add("--recogniser", default="", choices=RECOGNISERS[:2], help="speech recogniser (default: as the parameters say)")
+    add("--recogniser", default="", choices=RECOGNISERS, help=_RECOGNISER_HELP)
     add("--recogniser-model", type=folder, default="", metavar="DIR", help="model folder of the recogniser, for vosk")
     add("--image-topic", default="", metavar="TOPIC", help="of a bag; needed where it has several")
     add("--audio-topic", default="", metavar="TOPIC", help="of a bag; needed where it has several")
+    add("--words-topic", default="", metavar="TOPIC", help="of a bag, with the recogniser 'outside' (default: words)")
+    add(
+        "--robot-speaking-topic", default="", metavar="TOPIC", help="of a bag (default: robot_speaking, if it is there)"
+    )
     add("--jobs", type=int, default=1, metavar="N", help="recordings at a time, each in a process (default: 1)")
     add("--scheduler", default="", metavar="ADDRESS", help="of a Dask cluster, whose workers see the same paths")
     add("--thumbnails", action="store_true", help="keep the speakers' faces, and show them in the report")
@@ -54,6 +59,8 @@ def options_of(given: argparse.Namespace) -> ReplayOptions:
         recogniser_model=given.recogniser_model,
         image_topic=given.image_topic,
         audio_topic=given.audio_topic,
+        words_topic=given.words_topic,
+        robot_speaking_topic=given.robot_speaking_topic,
         thumbnails=given.thumbnails,
     )
 

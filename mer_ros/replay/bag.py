@@ -23,6 +23,8 @@ class RecordingOptions:
     audio_rate_hz, audio_channels, audio_format: of a bag's sound whose messages do not tell (audio_common's
     AudioData); 0 or empty takes what an AudioInfo in the bag tells, else 16000, 1 and S16LE.
     max_width: wider frames are scaled down to this, in pixels; 0 keeps every size.
+    words: whether words of an outside recogniser are looked for. words_topic: where; empty takes the one that is
+    called so, or the only one of a type for words. robot_speaking_topic: of std_msgs/Bool; empty likewise.
     """
 
     image_topic: str = ""
@@ -31,6 +33,9 @@ class RecordingOptions:
     audio_channels: int = 0
     audio_format: str = ""
     max_width: int = 0
+    words: bool = False
+    words_topic: str = ""
+    robot_speaking_topic: str = ""
 
     def __post_init__(self) -> None:
         for name, most in (("audio_rate_hz", 192_000), ("audio_channels", 64), ("max_width", 16_384)):

@@ -20,6 +20,8 @@ from mer_ros.errors import InputError
 from mer_ros.messages.audio import SoundFormat, chunk_of, format_of
 from mer_ros.messages.image import frame_of
 from mer_ros.messages.stamps import stamp_of
+from mer_ros.messages.words import words_of
+from mer_ros.replay.cues import Cue
 from mer_ros.replay.ordering import TopicClock, by_log_time
 from mer_ros.replay.storage.bag import Bag
 from mer_ros.replay.storage.channel import MAX_MESSAGE_BYTES, Notes
@@ -34,7 +36,7 @@ NS = 1_000_000_000
 _REMEMBERED = 4  # messages of a topic that the next ones are compared with, to find those that come twice
 _LOOK_AHEAD = 16  # frames by which the rate is told
 Event = Frame | AudioChunk
-Convert = Callable[[Any, int], Event]
+Convert = Callable[[Any, int], Event | Cue]
 
 
 class BagSource:
@@ -42,7 +44,7 @@ class BagSource:
 
     name: of the folder or file. zero_ns: the first stamp. duration_ns: by the times of recording, None when unknown.
     size: (width, height) of the first frame, (0, 0) without any. frame_rate_hz: of the first frames, 0 without.
-    chosen: topic that is used as `image`, as `audio`, and as `audio_info`.
+    chosen: topic that is used as `image`, as `audio`, as `audio_info`, as `words`, and as `robot_speaking`.
     warnings: what was odd, grows while it is read. counts: of the last reading: images, audio_chunks, duplicates,
     refused_images, refused_audio_chunks, unstamped_images, unstamped_audio_chunks, messages_out_of_order,
     clock_jumps; and damaged_chunks, damaged_rows, oversized_messages of the files.
@@ -57,6 +59,7 @@ class BagSource:
         self._notes = Notes()
         self._bag = Bag(path, self._notes)
         self._counted: Counter[str] = Counter()
+        self._counted_cues: Counter[str] = Counter()
         topics = Topics(self._bag)
         self._image = topics.choose("image", options.image_topic)
         self._audio = topics.choose("audio", options.audio_topic)
@@ -64,6 +67,11 @@ class BagSource:
             kind: topic.name for kind, topic in (("image", self._image), ("audio", self._audio)) if topic is not None
         }
         self._format = self._sound_format(topics)
+        self._words = topics.named("words", options.words_topic) if options.words else None
+        self._flag = topics.named("robot_speaking", options.robot_speaking_topic)
+        for kind, topic in (("words", self._words), ("robot_speaking", self._flag)):
+            if topic is not None:
+                self.chosen[kind] = topic.name
         stamps: list[int] = []
         self.size = (0, 0)
         for _, frame in islice(self._frames(), _LOOK_AHEAD):
@@ -85,7 +93,9 @@ class BagSource:
     @property
     def counts(self) -> Counter[str]:
         """What the last reading came to."""
-        return Counter({k: v for k, v in sorted((self._counted + self._notes.counts).items()) if v})
+        return Counter(
+            {k: v for k, v in sorted((self._counted + self._counted_cues + self._notes.counts).items()) if v}
+        )
 
     @property
     def is_whole(self) -> bool:
@@ -106,35 +116,49 @@ class BagSource:
         """
         self._counted.clear()
         merged: Iterator[tuple[int, Any]] = heapq.merge(
-            self._frames(report=True), self._chunks(report=True), key=itemgetter(0)
+            self._frames(self._counted), self._chunks(self._counted), key=itemgetter(0)
         )
         for _, event in merged:
             yield replace(event, stamp_ns=event.stamp_ns + start_ns) if start_ns else event
 
+    def cues(self, start_ns: int = 0) -> Iterator[Cue]:
+        """Words and when the robot itself spoke, in the order in which they were recorded, `start_ns` added."""
+        counts = self._counted_cues
+        counts.clear()
+        heard: Iterator[tuple[int, Cue]] = heapq.merge(
+            self._events(self._flag, "robot_speaking", lambda m, log_ns: Cue(log_ns, bool(m.data)), counts),
+            self._events(self._words, "words", lambda m, log_ns: Cue(log_ns, words_of(m, log_ns)), counts),
+            key=itemgetter(0),
+        )
+        for _, cue in heard:
+            yield replace(cue, stamp_ns=cue.stamp_ns + start_ns) if start_ns else cue
+
     def _useless(self, topics: Topics) -> InputError:
         """The error where not one message can be used."""
-        for events in (self._frames(report=True), self._chunks(report=True)):
+        for events in (self._frames(self._counted), self._chunks(self._counted)):
             next(events, None)
         refused = [warning for warning in self._notes.warnings if "cannot be used; the first" in warning]
         return InputError(f"{self.path}: {refused[0]}") if refused else topics.nothing()
 
-    def _frames(self, report: bool = False) -> Iterator[tuple[int, Frame]]:
+    def _frames(self, counts: Counter[str] | None = None) -> Iterator[tuple[int, Frame]]:
         def convert(message: Any, log_ns: int) -> Frame:
             frame = frame_of(message, log_ns)
             return replace(frame, image=_narrowed(frame.image, self._options.max_width))
 
-        return self._events(self._image, "images", convert, report)
+        return self._events(self._image, "images", convert, counts)
 
-    def _chunks(self, report: bool = False) -> Iterator[tuple[int, AudioChunk]]:
+    def _chunks(self, counts: Counter[str] | None = None) -> Iterator[tuple[int, AudioChunk]]:
         return self._events(
-            self._audio, "audio_chunks", lambda message, log_ns: chunk_of(message, log_ns, self._format), report
+            self._audio, "audio_chunks", lambda message, log_ns: chunk_of(message, log_ns, self._format), counts
         )
 
-    def _events(self, topic: Topic | None, kind: str, convert: Convert, report: bool) -> Iterator[tuple[int, Any]]:
-        """(Time to merge by, event) of each usable message. report: count, and say in the end what was refused."""
+    def _events(
+        self, topic: Topic | None, kind: str, convert: Convert, told: Counter[str] | None
+    ) -> Iterator[tuple[int, Any]]:
+        """(Time to merge by, event) of each usable message. told: takes counts; then it is said what was refused."""
         if topic is None:
             return
-        counts: Counter[str] = self._counted if report else Counter()
+        counts: Counter[str] = Counter() if told is None else told
         clock, recent = TopicClock(counts), deque[tuple[int, Any]](maxlen=_REMEMBERED)
         total, reason = 0, ""
         stored = ((log_ns, (channel, content)) for channel, log_ns, content in self._bag.messages(topic.name))
@@ -152,9 +176,9 @@ class BagSource:
                 continue
             recent.append((event.stamp_ns, content))
             counts[kind] += 1
-            counts[f"unstamped_{kind}"] += not stamp_of(message)
+            counts[f"unstamped_{kind}"] += not isinstance(event, Cue) and not stamp_of(message)
             yield clock.key(event.stamp_ns, log_ns), event
-        if report and reason:
+        if told is not None and reason:
             refused = counts[f"refused_{kind}"]
             self._notes.warn(f"{refused} of {total} messages of {topic.name} cannot be used; the first: {reason}")
 

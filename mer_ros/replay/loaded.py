@@ -11,11 +11,12 @@ from typing import Any
 from mer_ros import resources, stages
 from mer_ros.audio.vad import make_vad
 from mer_ros.emotion import Modality
-from mer_ros.errors import OptionError
 from mer_ros.inference.manifest import FUSION, choose_entry, load_manifest
 from mer_ros.pipeline import Pipeline
 from mer_ros.settings.files import Settings
+from mer_ros.speech.outside import OutsideWords
 from mer_ros.speech.recogniser import make_recogniser
+from mer_ros.speech.transcriber import Transcriber
 from mer_ros.utterance import VisualWindow
 
 _TASKS = {Modality.FACE: "face", Modality.AUDIO: "speech", Modality.TEXT: "text"}
@@ -34,10 +35,8 @@ class Loaded:
         """Raises MerError for what cannot be had."""
         self.settings = settings
         words = settings["speech_to_text"]
-        if words["recogniser"] == stages.OUTSIDE:
-            raise OptionError("the recogniser is 'outside', but a replay hears for itself: choose moonshine or vosk")
-        self._speech = stages.speech_options(words)
-        if self._speech.backend in _WHOLE:
+        self._speech = None if words["recogniser"] == stages.OUTSIDE else stages.speech_options(words)
+        if self._speech and self._speech.backend in _WHOLE:
             self._speech = replace(self._speech, partial_period_ms=0, hear_at_pauses=False)
         listening = stages.listener_options(settings["microphone"])
         self._vad = make_vad(
@@ -49,7 +48,7 @@ class Loaded:
         self._detector = stages.detector(settings["camera"])
         self._encoder = stages.encoder(settings["camera"])
         self._experts, self.providers = stages.experts(settings["fusion"])
-        self._recogniser = make_recogniser(self._speech)
+        self._recogniser = make_recogniser(self._speech) if self._speech else None
         self.models = self._models()
 
     @property
@@ -64,15 +63,21 @@ class Loaded:
 
     def pipeline(self, *, video: bool, on_window: Callable[[VisualWindow], None] | None = None) -> Pipeline:
         """Fresh stages. Interim windows and partial words are left out: no final emotion depends on them."""
-        self._recogniser.reset()
-        camera = self.settings["camera"]
+        camera, words = self.settings["camera"], self._transcriber()
         return Pipeline(
             stages.listener(self.settings["microphone"], self._vad),
             stages.fuser(self.settings["fusion"], self._experts),
             stages.observer(camera, self._detector, self._encoder, interim_period_ms=0) if video else None,
-            stages.transcriber(self._speech, self._recogniser),
+            words,
             on_window,
+            stages.gate(self.settings["microphone"]),
         )
+
+    def _transcriber(self) -> Transcriber | OutsideWords:
+        if self._speech is None or self._recogniser is None:
+            return stages.outside_words(self.settings["speech_to_text"])
+        self._recogniser.reset()
+        return stages.transcriber(self._speech, self._recogniser)
 
     def _models(self) -> dict[str, dict[str, Any]]:
         fusion, camera, microphone = (self.settings[node] for node in ("fusion", "camera", "microphone"))
@@ -86,7 +91,7 @@ class Loaded:
             entry = choose_entry(entries, task, name or None)
             told[task] = {"name": entry.name, "sha256": entry.sha256, "reliability": entry.reliability}
         return told | {
-            "speech_to_text": {"name": self._recogniser.name},
+            "speech_to_text": {"name": self._recogniser.name if self._recogniser else stages.OUTSIDE},
             "face_detector": {"name": camera["detector"]},
             "face_identity": {"name": self._encoder.name if self._encoder else "none"},
             "voice_activity": {"name": microphone["vad"]},

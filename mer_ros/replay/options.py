@@ -21,7 +21,8 @@ class ReplayOptions:
 
     params_file: ROS 2 parameters; None takes config/mer.yaml, as the live graph does. models, device, recogniser,
     recogniser_model: go before what the file says; empty leaves it. image_topic, audio_topic: of a bag; empty takes
-    the only one of its type. max_width: wider frames are scaled down to this, as the file player does; 0: none.
+    the only one of its type. words_topic (with the recogniser `outside`), robot_speaking_topic: likewise; empty takes
+    the one that is called so. max_width: wider frames are scaled down to this, as the file player does; 0: none.
     chunk_ms: length of the pieces of sound where a recording does not fix it. read_ahead: decode and listen, look, and
     fuse in a thread each. Neither changes anything but the speed. thumbnails: keep a small picture of the speaker's
     face for each utterance.
@@ -34,6 +35,8 @@ class ReplayOptions:
     recogniser_model: str = ""
     image_topic: str = ""
     audio_topic: str = ""
+    words_topic: str = ""
+    robot_speaking_topic: str = ""
     max_width: int = 1280
     chunk_ms: int = 100
     read_ahead: bool = True

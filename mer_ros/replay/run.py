@@ -18,6 +18,7 @@ from mer_ros.emotion import EMOTIONS, UNKNOWN, EmotionEstimate
 from mer_ros.errors import InputError
 from mer_ros.pipeline import Heard, Parts, Pipeline
 from mer_ros.replay.bag import RecordingOptions, open_recording
+from mer_ros.replay.cues import Cue, Cued, with_cues
 from mer_ros.replay.loaded import Loaded, loaded_for
 from mer_ros.replay.machine import machine, peak_memory_mb
 from mer_ros.replay.media import MediaSource, Recording
@@ -28,6 +29,7 @@ from mer_ros.replay.records import RUN_FILE, SUMMARY_FILE
 from mer_ros.replay.run_folder import RunFolder, check_usable, write_json
 from mer_ros.replay.sample import SampleDialogue
 from mer_ros.replay.tail import SoundEnd, with_ends
+from mer_ros.stages import OUTSIDE
 from mer_ros.utterance import AudioChunk, Frame, VisualWindow
 
 NS = 1_000_000_000
@@ -89,6 +91,11 @@ def replay_one(
             f"{name or source.name} holds no sound that could be replayed, and each emotion is that of an utterance: "
             "give a recording with speech, or name its topic with --audio-topic"
         )
+    if settings["speech_to_text"]["recogniser"] == OUTSIDE and "words" not in source.chosen:
+        raise InputError(
+            f"{name or source.name} holds no topic of words, and the recogniser is 'outside': name it with "
+            "--words-topic, or take another one with --recogniser"
+        )
     check_usable(folder)
     loaded = loaded_for(settings)  # takes some seconds, so what can be told before is
     if opened:
@@ -113,6 +120,9 @@ def open_source(path: Path | Recording, options: ReplayOptions) -> Recording:
             audio_channels=told.get("channels", 0),
             audio_format=told.get("sample_format", ""),
             max_width=options.max_width,
+            words=options.settings()["speech_to_text"]["recogniser"] == OUTSIDE,
+            words_topic=options.words_topic,
+            robot_speaking_topic=options.robot_speaking_topic,
         ),
     )
 
@@ -175,10 +185,16 @@ class _Replay:
     def _taken(self, pipeline: Pipeline) -> Iterator[Taken]:
         """Read and listen: all that can be done ahead of the frames."""
         events = self._source.events(self._start_ns, chunk_ms=self._options.chunk_ms)
-        for event in with_ends(self._counted(events), self._loaded.silence_s, self._loaded.pause_s):
+        ending = with_ends(self._counted(events), self._loaded.silence_s, self._loaded.pause_s)
+        cues = self._source.cues(self._start_ns) if isinstance(self._source, Cued) else iter(())
+        for event in with_cues(ending, cues):
             try:
                 if isinstance(event, AudioChunk):
                     yield pipeline.listen(event)
+                elif isinstance(event, Cue):
+                    told = event.told
+                    tell = pipeline.robot_speaks if isinstance(told, bool) else pipeline.told
+                    yield tell(event.stamp_ns, told)  # type: ignore[arg-type]
                 elif isinstance(event, SoundEnd):
                     yield pipeline.hush(event.stamp_ns)
                 else:
@@ -245,6 +261,11 @@ class _Replay:
         warnings = [*source.warnings, *(f"{text} ({n})" for text, n in sorted(self._refusals.items()))]
         if not source.has_video and not warnings:
             warnings.append("no video: faces are left out")
+        if counts["listener.robot_speaking_overdue"]:
+            warnings.append(
+                f"robot_speaking told nothing for {pipeline.longest_own_voice_s:g} s since it was true: sound was "
+                "heard again; the robot has to publish false when it has spoken"
+            )
         if self._problem:
             warnings.append(f"not all was replayed: {self._problem}")
         return {

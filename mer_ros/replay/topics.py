@@ -28,6 +28,11 @@ class Topic:
         """Of sound: whether its messages are bytes that do not tell their rate and format."""
         return any({"data", "audio.data"} & decoder.fields.keys() for decoder in self.decoders.values())
 
+    @property
+    def is_clear(self) -> bool:
+        """Of words: whether its type can hold nothing else."""
+        return not any(kinds.is_text(decoder.fields) for decoder in self.decoders.values())
+
     def decode(self, channel: Channel, content: bytes) -> Any:
         """A message of one of the topic's channels; raises InputError."""
         if channel not in self.decoders:
@@ -45,6 +50,8 @@ class Topics:
         self.images: dict[str, Topic] = {}
         self.audio: dict[str, Topic] = {}
         self.audio_info: dict[str, Topic] = {}
+        self.words: dict[str, Topic] = {}
+        self.flags: dict[str, Topic] = {}
         for name, channels in bag.topics.items():
             for channel in channels:
                 self._sort(name, channel)
@@ -73,6 +80,32 @@ class Topics:
             )
         return next(iter(sounding.values()), None)
 
+    def named(self, kind: str, wanted: str) -> Topic | None:
+        """The topic of words or of a flag: the one named `wanted`, else the only one whose last name is usual.
+
+        Words of a type that holds nothing else need no usual name, if there is one topic of them alone. Raises
+        InputError as `choose` does.
+        """
+        found = {"words": self.words, "robot_speaking": self.flags}[kind]
+        if wanted:
+            name = wanted if wanted.startswith("/") else f"/{wanted}"
+            if name not in found:
+                held = _list(found) if found else "none"
+                raise InputError(f"{self._path} has no topic {name} that could be {kind}; of its type it has {held}")
+            return found[name]
+        usual = {name: topic for name, topic in found.items() if name.rpartition("/")[2] == kind}
+        clear = {name: topic for name, topic in found.items() if kind == "words" and topic.is_clear}
+        for candidates in (usual, clear):
+            if len(candidates) > 1:
+                option = kind.replace("_", "-")
+                raise InputError(
+                    f"{self._path} has {len(candidates)} topics that could be {kind}, {_list(candidates)}: name the "
+                    f"one to use with --{option}-topic"
+                )
+            if candidates:
+                return next(iter(candidates.values()))
+        return None
+
     def info_of(self, audio: Topic) -> Topic | None:
         """What tells the format of the sound: the only one, or the only one in the same namespace."""
         space = audio.name.rpartition("/")[0]
@@ -99,6 +132,8 @@ class Topics:
             (self.images, kinds.is_image),
             (self.audio, kinds.is_audio),
             (self.audio_info, kinds.is_audio_info),
+            (self.words, kinds.is_words),
+            (self.flags, kinds.is_flag),
         )
         if name.endswith(_DEPTH_IMAGES):
             return

@@ -90,16 +90,18 @@ class CheapLoaded:
         self.models = {"speech": {"name": "stub", "sha256": "0" * 64}}
         self.settings = read_settings(resources.config_dir() / "mer.yaml")
 
-    def pipeline(self, *, video: bool, on_window=None) -> Pipeline:
+    def fuser(self, **more: Expert) -> EmotionFuser:
         def judge(utterance, *_, **__) -> ModalityEstimate:
             glad = min(0.9, float(np.abs(utterance.samples.astype(float)).mean()) / 10_000)
             told = np.full(7, (1 - glad) / 6)
             told[3] = glad
             return ModalityEstimate(Modality.AUDIO, told, quality=1.0, model="stub")
 
-        experts = Experts(audio=Expert(judge, np.full(7, 1 / 7), 0.7))
+        return EmotionFuser(Experts(audio=Expert(judge, np.full(7, 1 / 7), 0.7), **more))
+
+    def pipeline(self, *, video: bool, on_window=None) -> Pipeline:
         observer = FaceObserver(NoDetector()) if video else None
-        return Pipeline(SpeechListener(vad=LoudVad()), EmotionFuser(experts), observer, None, on_window)
+        return Pipeline(SpeechListener(vad=LoudVad()), self.fuser(), observer, None, on_window)
 
 
 def tones(spans: Sequence[tuple[float, float]], length_s: float, chunk_s: float = 0.1) -> list[AudioChunk]:
