@@ -25,7 +25,7 @@ class EventOptions:
     max_people: beyond it, who was unseen longest is taken to have left.
     """
 
-    arrive_after_ms: float = 1000.0
+    arrive_after_ms: float = 2000.0
     forget_after_s: float = 15.0
     hold_ms: float = 1000.0
     max_people: int = 32

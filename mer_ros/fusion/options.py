@@ -30,10 +30,11 @@ class FusionOptions:
     abstain: 0..1, an emotion less probable than this is given as unknown; 0: never.
     early: let the early-fusion network decide when face, audio and text are all there.
     live_period_ms: how often interim estimates are given. live_horizon_ms: how old what was last seen or heard may be
-    in one. live_smoothing_ms: what is seen of a face is averaged over time with this time constant. live_lead: another
-    label takes over at once when it is more probable by so much than the one that holds. live_hold_ms: with a smaller
-    lead when it stays ahead for so long. live_people: persons in view at most; who was seen longest ago gives way.
-    Expressions last 0.5 to 4 s (Ekman 2003, "Emotions revealed"): the times lie within that; the lead is a judgement.
+    in one. live_smoothing_ms: what is seen of a face is averaged over time with this time constant. live_hold_ms:
+    another label takes over when it has been the most probable one for so long; a quarter of that is enough when it was
+    more probable by live_lead than the one that holds. live_people: persons in view at most; who was seen longest ago
+    gives way. Expressions last 0.5 to 4 s (Ekman 2003, "Emotions revealed"); these values keep the label of a face that
+    shows one and another in turn for up to 1 s each, and tell a change that stays within 2 s.
     """
 
     deadline_ms: float = 3000.0
@@ -44,9 +45,9 @@ class FusionOptions:
     early: bool = False
     live_period_ms: float = 500.0
     live_horizon_ms: float = 1500.0
-    live_smoothing_ms: float = 1000.0
-    live_lead: float = 0.25
-    live_hold_ms: float = 1000.0
+    live_smoothing_ms: float = 700.0
+    live_lead: float = 0.2
+    live_hold_ms: float = 1500.0
     live_people: int = 32
     dialogue: DialogueOptions = field(default_factory=DialogueOptions)
 

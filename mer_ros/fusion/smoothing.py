@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from mer_ros.emotion import UNKNOWN, Modality, ModalityEstimate
 
+CLEAR = 0.25  # of the time that a label must be ahead, when it leads clearly
+
 
 class RunningMean:
     """The mean of one modality's answers, each weighted by its quality and by exp(-age / time constant).
@@ -52,10 +54,10 @@ class RunningMean:
 
 
 class SteadyLabel:
-    """A label that gives way to another one only when that is clear: hysteresis in height and in time.
+    """A label that gives way to another one only when that is clear: hysteresis in time and in height.
 
-    lead: a label takes over at once when it is more probable by so much than the one that holds. hold_ms: with a
-    smaller lead it must be the most probable one for so long without a break.
+    hold_ms: another label takes over when it has been the most probable one for so long without a break. lead: a
+    quarter of that is enough when it was all the while more probable by so much than the one that holds.
     """
 
     def __init__(self, names: Sequence[str], lead: float, hold_ms: float) -> None:
@@ -64,6 +66,7 @@ class SteadyLabel:
         self._hold_ns = hold_ms * 1e6
         self._held = self._rival = ""
         self._since_ns = 0
+        self._led_since_ns: int | None = None
 
     def update(self, label: str, probabilities: NDArray[np.floating], at_ns: int) -> str:
         """Return the label that holds, given the most probable one (or UNKNOWN) at a time of the stamps."""
@@ -71,8 +74,13 @@ class SteadyLabel:
             self._held, self._rival = label, ""
             return self._held
         if label != self._rival or at_ns < self._since_ns:
-            self._rival, self._since_ns = label, at_ns
-        if self._ahead(label, probabilities) >= self._lead or at_ns - self._since_ns >= self._hold_ns:
+            self._rival, self._since_ns, self._led_since_ns = label, at_ns, None
+        if self._ahead(label, probabilities) < self._lead:
+            self._led_since_ns = None
+        elif self._led_since_ns is None:
+            self._led_since_ns = at_ns
+        clear = self._led_since_ns is not None and at_ns - self._led_since_ns >= CLEAR * self._hold_ns
+        if clear or at_ns - self._since_ns >= self._hold_ns:
             self._held, self._rival = label, ""
         return self._held
 

@@ -96,8 +96,8 @@ _FUSION = {
     "live_period_ms": ("time between interim emotions of a person in view or speaking", 20.0, 60000.0),
     "live_horizon_ms": ("how old may be what an interim emotion uses; who is gone so long gets none", 50.0, 60000.0),
     "live_smoothing_ms": ("what is seen of a face is averaged with this time constant", 1.0, 60000.0),
-    "live_lead": ("another interim label takes over when it is more probable by so much", 0.0, 1.0),
-    "live_hold_ms": ("or when it is the most probable one for so long", 0.0, 60000.0),
+    "live_lead": ("a quarter of live_hold_ms is enough for a label that leads by so much", 0.0, 1.0),
+    "live_hold_ms": ("an interim label takes over when it has been the most probable one for so long", 0.0, 60000.0),
     "live_people": ("persons who get interim emotions at most", 1, 1000),
 }
 _EVENTS = {

@@ -184,7 +184,7 @@ def seen(people, *steps):
     ],
 )
 def test_faces_and_the_persons_that_they_turn_out_to_be(steps, expected):
-    assert seen(People(EventOptions(forget_after_s=10.0)), *steps) == expected
+    assert seen(People(EventOptions(arrive_after_ms=1000.0, forget_after_s=10.0)), *steps) == expected
 
 
 def test_an_event_tells_since_when():

@@ -13,7 +13,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
-from mer_msgs.msg import Emotion, Transcript, Utterance, VisualWindow
+from mer_msgs.msg import Emotion, EmotionEvent, Transcript, Utterance, VisualWindow
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
@@ -39,6 +39,7 @@ class Ear:
         (VisualWindow, "visual_window", qos.events()),
         (Emotion, "emotion", qos.emotions()),
         (Emotion, "emotion/live", qos.interim()),
+        (EmotionEvent, "emotion/events", qos.events()),
     )
 
     def __init__(self, namespace: str = "") -> None:

@@ -8,6 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 from ear import Ear
+from mer_msgs.msg import EmotionEvent
 
 from mer_ros import resources
 from mer_ros.audio.listener import SpeechListener
@@ -130,6 +131,26 @@ def test_interim_estimates_came_while_somebody_spoke_and_while_nobody_did(played
     assert any(e.utterance_id for e in live)
     assert any(not e.utterance_id for e in live)
     assert not any(e.is_final for e in live)
+    assert not any(e.transcript for e in live if not e.utterance_id)  # voice and words are who speaks' alone
+    assert not any(m.available for e in live if not e.utterance_id for m in e.modalities[1:])
+
+
+def test_who_came_and_what_changed_was_told_as_events_that_agree_with_the_emotions(played):
+    events = played.ear.heard["emotion/events"]
+    arrived = [e.person_id for e in events if e.kind == EmotionEvent.ARRIVAL]
+    assert len(arrived) == len(set(arrived)) >= 2  # nobody is away for long enough to leave
+    spoke = {e.person_id for e in played.ear.heard["emotion"]}
+    assert spoke <= set(arrived)
+    for event in events:
+        if event.kind == EmotionEvent.CHANGE:
+            assert event.before != event.emotion
+            assert {event.before, event.emotion} <= set(EMOTIONS)
+            assert to_ns(event.since) <= to_ns(event.header.stamp)
+    for person in spoke:
+        told = [e for e in events if e.person_id == person]
+        assert [e.before for e in told[1:]] == [e.emotion for e in told[:-1]] or told[-1].kind == EmotionEvent.LEAVING
+    assert int(played.ear.value("fusion", "live_messages")) >= len(played.ear.heard["emotion/live"])
+    assert int(played.ear.value("fusion", "events")) >= len(events)
 
 
 def test_partial_words_came_before_final_ones(played):
