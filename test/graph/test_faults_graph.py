@@ -6,6 +6,7 @@ import os
 import signal
 
 import pytest
+from ear import Ear
 from mer_msgs.msg import AudioChunk, FaceSample, Transcript, Utterance, VisualWindow
 from mouth import Mouth
 from sensor_msgs.msg import Image
@@ -114,7 +115,20 @@ def test_without_its_models_fusion_says_so_and_the_others_go_on(start, ear, tmp_
 
 
 def test_two_graphs_in_two_namespaces_do_not_hear_each_other(start, ear):
-    start(namespace="left", camera=False)
-    start(namespace="right", camera=False)
-    assert ear.wait_active("left/fusion", "left/microphone", "right/fusion", "right/microphone")
-    assert "fusion" not in ear.diagnostics
+    there = Ear("right")
+    here = Ear("left")
+    try:
+        start(namespace="left", camera=False, speech_to_text=False)
+        start(namespace="right", camera=False, speech_to_text=False)
+        assert ear.wait_active("left/fusion", "left/microphone", "right/fusion", "right/microphone")
+        assert "fusion" not in ear.diagnostics
+        mouth = Mouth(here.node)
+        assert here.wait(lambda: mouth.sound.get_subscription_count() == 1)
+        mouth.say()
+        assert here.wait(lambda: len(here.heard["emotion"]) == 1), ear.diagnostics
+        assert ear.value("right/microphone", "received_audio") == ""
+        assert not there.heard["utterance"]
+        assert not there.heard["emotion"]
+    finally:
+        here.close()
+        there.close()
