@@ -16,6 +16,7 @@ from mer_ros.utterance import Transcript, Utterance, VisualWindow
 
 _WAITING = 4  # windows of one person that nobody has asked about yet; the oldest go
 _PAUSE = 4  # ticks without anything to tell after which the grid begins anew
+_OUT_OF_VIEW = 0.85  # with this probability that nobody in view speaks, nobody does: as of final windows
 _CLEARER = 1.2  # somebody else than who spoke before must do so this many times as likely to be taken for the speaker
 
 
@@ -206,6 +207,8 @@ class Interim:
             if seen.last.utterance_id == speech.id and not math.isnan(seen.last.speaking)
         }
         if mouths:
+            if any(self._people[name].last.out_of_view >= _OUT_OF_VIEW for name in mouths):
+                return ""
             likeliest = max(mouths, key=lambda name: mouths[name])
             clear = mouths[likeliest] > _CLEARER * mouths.get(self._speaker, 0.0)
             return likeliest if clear else self._speaker

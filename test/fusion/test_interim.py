@@ -29,12 +29,17 @@ def feeling(emotion: str, height: float = 0.7) -> np.ndarray:
     return values
 
 
-def window(at_ms, track=1, *, samples=(), person="", number=0, speaking=float("nan"), final=False) -> VisualWindow:
+NAN = float("nan")
+
+
+def window(
+    at_ms, track=1, *, samples=(), person="", number=0, speaking=NAN, final=False, out_of_view=NAN
+) -> VisualWindow:
     """A window of the half second before `at_ms`."""
     start_ns, end_ns = START + (at_ms - 500) * MS, START + at_ms * MS
     seen = len(samples)
     return VisualWindow(
-        number, final, start_ns, end_ns, track, tuple(samples), 1, seen, 640, 480, speaking, person_id=person
+        number, final, start_ns, end_ns, track, tuple(samples), 1, seen, 640, 480, speaking, out_of_view, person
     )
 
 
@@ -234,6 +239,14 @@ def test_who_speaks_is_told_by_the_mouth_else_by_the_size(mouths, speakers):
         *_, last = fuser.live(at(500 * k))
         found.append((last.person_id, last.utterance_id))
     assert found == [(name, 1) for name in speakers]
+
+
+def test_who_is_in_view_does_not_get_the_voice_of_somebody_who_is_not():
+    fuser = Told().fuser()
+    fuser.utterance(speech(500), at(500))
+    for track in (1, 2):
+        fuser.window(window(500, track, samples=sized(80), number=1, speaking=0.05, out_of_view=0.9), at(500))
+    assert [(e.person_id, e.utterance_id) for e in fuser.live(at(500))] == [("face-1", 0), ("face-2", 0), ("", 1)]
 
 
 def test_equal_faces_do_not_take_turns_as_the_speaker():
