@@ -72,6 +72,7 @@ class Overlay:
         self._colours = colours
         self._told: OrderedDict[int, EmotionEstimate] = OrderedDict()  # the last one of each face
         self._words: _Words | None = None
+        self._sides: dict[int, int] = {}  # of each face in the last picture, where its bars were
         self._drawn_ns: int | None = None
 
     def emotion(self, estimate: EmotionEstimate) -> None:
@@ -94,6 +95,7 @@ class Overlay:
     def forget(self) -> None:
         """Forget all that was told: nobody looks any more."""
         self._told.clear()
+        self._sides.clear()
         self._words = self._drawn_ns = None
 
     def due(self, stamp_ns: int) -> bool:
@@ -119,12 +121,18 @@ class Overlay:
         taken += [caption] if caption else []
         for face in faces:
             taken.append(self._plate(canvas, face, told[face.track_id], frame.stamp_ns))
+        sides, self._sides = self._sides, {}
         for face in faces:
             it = told[face.track_id]
-            place = _room(canvas, face.box, taken) if it else None
-            if it and place:
-                self._bars(canvas, place, it)
-                taken.append(place)
+            places = _places(canvas, face.box) if it else []
+            before = sides.get(face.track_id, 0)  # they stay where they are while there is room
+            for side in sorted(range(len(places)), key=lambda side: side != before):
+                place = places[side]
+                if it and canvas.inside(place) and not any(_meet(place, other) for other in taken):
+                    self._bars(canvas, place, it)
+                    self._sides[face.track_id] = side
+                    taken.append(place)
+                    break
         self.counts["pictures_drawn"] += 1
         return canvas.image
 
@@ -225,20 +233,22 @@ def _bar_row(canvas: Canvas) -> int:
     return canvas.px(14)
 
 
-def _room(canvas: Canvas, face: Box, taken: Sequence[Box]) -> Box | None:
-    """A place for the bars beside, below or above a face that covers nothing else; None where there is none."""
+def _places(canvas: Canvas, face: Box) -> list[Box]:
+    """Where the bars could be: right and left of a face, below it, above it, and above the name that is there."""
     width = canvas.text_width("surprise") + canvas.text_width("100%") + canvas.px(18 + 50)
     height = len(EMOTIONS) * _bar_row(canvas) + canvas.px(8)
     gap = canvas.px(6)
-    right, below = face.x + face.width + gap, face.y + face.height + gap
     level = max(0, min(face.y, canvas.height - height))
     aligned = max(0, min(face.x, canvas.width - width))
-    places = ((right, level), (face.x - gap - width, level), (aligned, below), (aligned, face.y - gap - height))
-    for x, y in (*places, (aligned, face.y - 2 * gap - canvas.row - height)):
-        place = Box(x, y, width, height)
-        if canvas.inside(place) and not any(_meet(place, other) for other in taken):
-            return place
-    return None
+    above = face.y - gap - height
+    corners = (
+        (face.x + face.width + gap, level),
+        (face.x - gap - width, level),
+        (aligned, face.y + face.height + gap),
+        (aligned, above),
+        (aligned, above - gap - canvas.row),
+    )
+    return [Box(x, y, width, height) for x, y in corners]
 
 
 def _meet(a: Box, b: Box) -> bool:

@@ -125,7 +125,7 @@ class Feed:
                 self._changed.wait(timeout_s)
             events = []
             if seen.state != self._version.state:
-                people = sorted((person for person, _ in self._people.values()), key=lambda person: person["who"])
+                people = sorted((it for it, _ in self._people.values()), key=lambda it: (len(it["who"]), it["who"]))
                 events.append(_event("state", _json(self._state | {"people": people})))
             events += [
                 _event("said", content, f"{self._run}-{number}") for number, content in self._said if number > seen.said

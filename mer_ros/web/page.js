@@ -33,7 +33,7 @@
 
   // Those who are seen or heard now.
   const people = new Map();
-  const personOf = (who) => {
+  const personOf = () => {
     const name = make("b", ""), chip = make("span", "chip"), voice = make("span", "voice", "speaks");
     const bars = make("dl", "bars"), words = make("p", "words"), rows = [];
     for (const emotion of emotions) {
@@ -51,12 +51,10 @@
     for (const [who, shown] of people) {
       if (!here.has(who)) { shown.item.remove(); people.delete(who); }
     }
-    for (const it of list) {
-      if (!people.has(it.who)) {
-        people.set(it.who, personOf(it.who));
-        at("people").append(people.get(it.who).item);
-      }
-      const shown = people.get(it.who);
+    list.forEach((it, place) => {
+      if (!people.has(it.who)) people.set(it.who, personOf());
+      const shown = people.get(it.who), now = at("people").children[place];
+      if (now !== shown.item) at("people").insertBefore(shown.item, now ?? null);
       setText(shown.name, it.who);
       setText(shown.chip, feels(it));
       shown.chip.className = `chip ${kindOf(it.emotion)}`;
@@ -69,7 +67,7 @@
         setText(row.share, percent(share));
         row.share.className = row.label.className = emotions[i] === it.emotion ? "most" : "";
       });
-    }
+    });
     at("nobody").hidden = list.length > 0;
   };
 

@@ -160,6 +160,23 @@ def test_bars_cover_no_face_no_name_and_no_words():
     assert (below == np.array(COLOURS["joy"])).all(axis=2).sum() > 3 * 100
 
 
+def test_bars_stay_on_their_side_while_there_is_room():
+    overlay = Overlay(COLOURS)
+    overlay.emotion(told())
+    joy = np.array(COLOURS["joy"])
+
+    def middle(x: int) -> float:
+        """Where the bar of joy is, against the middle of the face."""
+        picture = overlay.draw(ground(), [face(x=x)])[130:290]
+        picture[:, x - 4 : x + 154] = 0
+        return float(np.argwhere((picture == joy).all(axis=2))[:, 1].mean()) - (x + 75)
+
+    assert middle(240) > 0
+    assert middle(400) < 0  # no room on the right any more
+    assert middle(240) < 0
+    assert middle(20) > 0  # none on the left
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 @pytest.mark.parametrize("size", [(640, 480), (1920, 1080), (96, 64), (1, 1), (3, 400), (1000, 20)])
 def test_names_and_words_of_any_kind_never_leave_the_picture(text, size):

@@ -174,12 +174,17 @@ def test_who_is_there_now_with_bars_that_move(visit, feed):
     widths = "[...document.querySelector('#people li').querySelectorAll('.track i')].map(i => i.style.width)"
     assert page.evaluate(widths)[3] == "62%"
     item = page.evaluate_handle("document.querySelector('#people li')")
+    feed.live(estimate(0, is_final=False, person_id="p-0", face_id=3))  # who comes later has a place of their own
+    wait(page, "document.querySelectorAll('#people b')[0].textContent == 'p-0'")
+    feed.live(estimate(0, is_final=False, person_id="person-10"))
+    wait(page, "document.querySelectorAll('#people > li').length == 4")
+    assert page.locator("#people b").all_inner_texts() == ["p-0", "face-1", "face-2", "person-10"]
     changed = estimate(4, is_final=False, face_id=1, probabilities=np.array([0.9, 0, 0, 0.1, 0, 0, 0]), emotion="anger")
     feed.live(replace(changed, confidence=0.9))
-    wait(page, "document.querySelector('#people .chip').textContent == 'anger 90%'")
-    assert page.evaluate(widths)[0] == "90%"
+    wait(page, "document.querySelectorAll('#people .chip')[1].textContent == 'anger 90%'")
+    assert page.evaluate(widths.replace("('#people li')", "('#people li:nth-child(2)')"))[0] == "90%"
     assert page.evaluate("(item) => item.isConnected", item)  # a bar moves; it is not made anew
-    assert page.evaluate("document.querySelector('#people .most').textContent") == "anger"
+    assert page.evaluate("(item) => item.querySelector('.most').textContent", item) == "anger"
 
 
 def test_the_picture_is_always_the_newest(visit, feed):
