@@ -19,8 +19,8 @@ SOMEBODY = "somebody"  # every speaker whose person and voice are not known
 class EventOptions:
     """When somebody has come or left, and when an emotion has changed.
 
-    arrive_after_ms: a face that is not known has come when it has been seen for so long, or has spoken; who is known
-    has at once. forget_after_s: who is neither seen nor heard for so long has left.
+    arrive_after_ms: who is not known has come when they have been seen or heard for so long, or an utterance of theirs
+    has ended; who is known has at once. forget_after_s: who is neither seen nor heard for so long has left.
     hold_ms: interim estimates change a person's emotion when all of them agree for so long; a final one does at once.
     max_people: beyond it, who was unseen longest is taken to have left.
     """
@@ -172,8 +172,8 @@ class People:
         return None
 
     def _has_arrived(self, name: str, person: _Person, estimate: EmotionEstimate) -> bool:
-        is_known = name != f"face-{estimate.face_id}" or estimate.is_final
-        return is_known or estimate.end_ns - person.first_ns >= self.options.arrive_after_ms * 1e6
+        is_known = name not in (f"face-{estimate.face_id}", SOMEBODY)
+        return is_known or estimate.is_final or estimate.end_ns - person.first_ns >= self.options.arrive_after_ms * 1e6
 
     def _changes(self, person: _Person, estimate: EmotionEstimate, decide: bool) -> bool:
         """Whether the estimate's emotion is the person's from now on."""

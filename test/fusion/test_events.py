@@ -57,7 +57,9 @@ ARRIVED = ("arrival", "ann")
     [
         ([("joy", 1, True, "ann")], [ARRIVED, ("utterance", "ann")]),
         ([("joy", 1, False, "ann")], [ARRIVED]),
-        ([("joy", 1, False, "")], [("arrival", SOMEBODY)]),
+        ([("joy", 1, True, "")], [("arrival", SOMEBODY), ("utterance", SOMEBODY)]),
+        ([("joy", 1, False, ""), ("joy", 2.9, False, "")], []),
+        ([("joy", 1, False, ""), ("joy", 3, False, "")], [("arrival", SOMEBODY)]),
         # a final estimate changes at once, an interim one only when it stays
         (
             [("joy", 1, True, "ann"), ("anger", 2, True, "ann")],
