@@ -101,7 +101,7 @@ _FUSION = {
     "live_people": ("persons who get interim emotions at most", 1, 1000),
 }
 _EVENTS = {
-    "arrive_after_ms": ("who is not known has come when seen or heard for so long, or after an utterance", 0.0, 60000.0),
+    "arrive_after_ms": ("who is not known has come when there for so long, or after an utterance", 0.0, 60000.0),
     "hold_ms": ("interim emotions that agree for so long are a change; a final one is at once", 0.0, 60000.0),
     "forget_after_s": ("who is neither seen nor heard for so long has left", 0.1, 86400.0),
     "max_people": ("persons who are known at most; who was unseen longest then has left", 1, 1000),
