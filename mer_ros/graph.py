@@ -19,6 +19,7 @@ from mer_ros.errors import OptionError
 
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 DEVICES = ("auto", "cpu", "cuda", "tensorrt")
+FACES_FROM = ("detector", "humans")
 RECOGNISERS = ("moonshine", "vosk", "outside")
 SAMPLE = "sample"
 # In the order of bringing up: who listens comes before who speaks, so that nothing is lost at the start.
@@ -45,6 +46,7 @@ class GraphSettings:
     compressed: bool | None = _setting(
         None, "the camera driver publishes sensor_msgs/CompressedImage; empty: as the parameters say"
     )
+    faces_from: str = _setting("", "who finds faces; humans: a ROS4HRI node; empty: as the parameters say", FACES_FROM)
     audio_topic: str = _setting("audio", "topic of the audio driver")
     robot_speaking_topic: str = _setting("robot_speaking", "topic that tells while the robot speaks (std_msgs/Bool)")
     words_topic: str = _setting("words", "topic of an outside recogniser, with the recogniser 'outside'")
@@ -167,9 +169,9 @@ def describe(settings: GraphSettings) -> Graph:
         "speech_to_text": _given(
             recogniser=settings.recogniser, model=settings.recogniser_model, words_type=settings.words_type
         ),
-        "camera": _given(compressed=settings.compressed, models=settings.models),
+        "camera": _given(compressed=settings.compressed, models=settings.models, faces_from=settings.faces_from),
         "microphone": {},
-        "humans": {},
+        "humans": _given(faces_from=settings.faces_from),
     }
     emotions = tuple((f"emotion{below}", f"{settings.emotion_topic}{below}") for below in ("", "/live", "/events"))
     remappings = {

@@ -24,6 +24,7 @@ from mer_ros.fusion.events import EventOptions
 from mer_ros.fusion.experts import Experts
 from mer_ros.fusion.fuser import EmotionFuser
 from mer_ros.fusion.options import FusionOptions
+from mer_ros.graph import FACES_FROM
 from mer_ros.inference import load_manifest, load_model
 from mer_ros.inference.manifest import IDENTITY
 from mer_ros.report import palette
@@ -37,6 +38,7 @@ from mer_ros.vision.observer import FaceObserver, ObserverOptions
 from mer_ros.vision.overlay import Overlay, OverlayOptions
 from mer_ros.vision.people import PeopleOptions
 from mer_ros.vision.recognition import PersonRecogniser
+from mer_ros.vision.told_faces import ToldFaces, ToldOptions
 from mer_ros.vision.tracker import TrackerOptions
 
 OUTSIDE = "outside"  # in place of a recogniser: the words come with the recording, or on a topic
@@ -77,12 +79,17 @@ def detector(p: Values) -> FaceDetector:
 
 def encoder(p: Values) -> FaceEncoder | None:
     """What the camera node tells faces apart with; None where that is off, or the folder has no model for it."""
-    if not p["people.enabled"] or p["detector"] == "none":
+    if not p["people.enabled"] or (p["faces_from"] == FACES_FROM[0] and p["detector"] == "none"):
         return None
     folder = Path(p["models"]) if p["models"] else resources.models_dir()
     if not any(entry.task == IDENTITY and entry.default for entry in load_manifest(folder)):
         return None
     return FaceEncoder(load_model(folder, IDENTITY, None, "cpu"))  # a few milliseconds now and then
+
+
+def told_faces(p: Values) -> ToldFaces | None:
+    """What the camera node finds faces with where another node tracks them; None where it does so itself."""
+    return ToldFaces(ToldOptions(**p.group("told"))) if p["faces_from"] == FACES_FROM[1] else None
 
 
 def observer(p: Values, faces: FaceDetector, apart: FaceEncoder | None = None, **changed: int) -> FaceObserver:

@@ -1,8 +1,9 @@
 """Camera node: images in; for each utterance the faces seen during it out.
 
-Subscribes `image_raw` (or `image_raw/compressed`) and `utterance`; publishes `visual_window`, and while somebody
-subscribes `image_annotated` and `image_annotated/compressed`. Service `~/forget_person`; whom it forgets, it tells the
-other nodes on `people/forgotten`.
+Subscribes `image_raw` (or `image_raw/compressed`), `utterance` and, where another node finds the faces, those below
+`/humans/faces`; publishes `visual_window`, and while somebody subscribes `image_annotated` and
+`image_annotated/compressed`. Service `~/forget_person`; whom it forgets, it tells the other nodes on
+`people/forgotten`.
 """
 
 from __future__ import annotations
@@ -26,10 +27,13 @@ from mer_ros.nodes.conversions.audio import utterance_of
 from mer_ros.nodes.conversions.vision import window_message
 from mer_ros.nodes.health import WARN, Condition
 from mer_ros.nodes.load import LEVELS, MS, FramePolicy, reduced, steady_ns
+from mer_ros.nodes.told import FaceListener
 from mer_ros.settings.load import LoadOptions
 from mer_ros.settings.tables import CAMERA
+from mer_ros.utterance import Frame
 from mer_ros.utterance import VisualWindow as Window
 from mer_ros.vision.observer import FaceObserver
+from mer_ros.vision.told_faces import ToldFaces
 
 _POLL_S = 0.1
 _BLIND_S = 2.0  # without a frame for so long, the driver is probably gone
@@ -44,6 +48,8 @@ class CameraNode(PipelineNode):
     def __init__(self) -> None:
         super().__init__("camera")
         self._observer: FaceObserver | None = None
+        self._told: ToldFaces | None = None
+        self._others: FaceListener | None = None
         self._frame_id = ""
         # Arrivals are told in steady time, so that a stopped simulation is seen as well.
         self._seen_s = self._refused_s = 0.0
@@ -54,7 +60,9 @@ class CameraNode(PipelineNode):
 
     def build(self) -> None:
         """Make detector and observer."""
-        detector = stages.detector(self.parameters)
+        self._told = stages.told_faces(self.parameters)
+        self._others = FaceListener(self, self._told) if self._told else None
+        detector = self._told or stages.detector(self.parameters)
         apart = stages.encoder(self.parameters)
         self._observer = stages.observer(self.parameters, detector, apart)
         self._wanted = self._observer.options
@@ -73,10 +81,16 @@ class CameraNode(PipelineNode):
         self.listen(kind, topic, self._on_image, qos.images(p["reliability"]))
         self.listen(Utterance, "utterance", self._on_utterance, qos.events())
         self.tick(_POLL_S, self._on_tick)
+        if self._others:
+            self._others.start()
 
     def stop(self) -> None:
         """Publish the windows that still wait."""
         self._annotated.rest()
+        if self._told and self._others:
+            self._others.rest()
+            for frame in self._told.flush():
+                self._look(frame)
         self._publish(self._eye.flush())
 
     def drop(self) -> None:
@@ -89,6 +103,8 @@ class CameraNode(PipelineNode):
         """Tell counts, and whether images arrive, can be used, and belong to what is said."""
         load = {"load_level": self._load.level, **self._load.counts}
         counts = {**self._eye.counts, **self._annotated.overlay.counts, **load}
+        if self._told and self._others:
+            counts |= {**self._told.counts, **self._others.counts}
         now_s = time.monotonic()
         blind_s = now_s - self._seen_s
         if now_s - self._refused_s < _BLIND_S:
@@ -117,14 +133,17 @@ class CameraNode(PipelineNode):
         begun_ns = steady_ns()
         try:
             frame = frame_of(message, self.now_ns())
-            windows = self._eye.frame(frame)
+            for ready in self._told.hold(frame) if self._told else (frame,):
+                self._look(ready)
         except MerError as error:
             self._refused_s, self._refusal = time.monotonic(), str(error)
             raise
         self._seen_s = time.monotonic()
-        self._publish(windows)
-        self._annotated.show(frame, self._eye, self._frame_id)
         self._load.spent(steady_ns() - begun_ns)
+
+    def _look(self, frame: Frame) -> None:
+        self._publish(self._eye.frame(frame))
+        self._annotated.show(frame, self._eye, self._frame_id)
 
     def _is_affordable(self, message: Image | CompressedImage) -> bool:
         """Under load frames are left out first; then windows get smaller, then interim ones are left out."""

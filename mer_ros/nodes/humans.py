@@ -1,7 +1,9 @@
 """Humans node: what the graph knows of people as ROS4HRI (REP-155) has it, below `/humans`.
 
 Subscribes `utterance`, `transcript`, `visual_window`, `emotion`, `emotion/live`, `people/forgotten`; publishes the
-lists of ids that are tracked, and for each id topics of its own, which end when it leaves. Needs hri_msgs.
+lists of ids that are tracked, and for each id topics of its own, which end when it leaves. Where another node tracks
+the faces, it listens to `/humans/faces` instead, and tells what they express under the ids that they have there.
+Needs hri_msgs.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ from typing import Any
 from mer_msgs.msg import Emotion, Transcript, Utterance, VisualWindow
 from std_msgs.msg import String
 
+from mer_ros import stages
 from mer_ros.errors import MissingDependencyError
 from mer_ros.messages.humans import TYPES, human_message
 from mer_ros.nodes import qos
@@ -22,10 +25,12 @@ from mer_ros.nodes.conversions.vision import window_of
 from mer_ros.nodes.conversions.words import transcript_of
 from mer_ros.nodes.health import Condition
 from mer_ros.nodes.message_types import found_type
+from mer_ros.nodes.told import FaceListener
 from mer_ros.settings.tables import HUMANS
-from mer_ros.standards.facts import Anonymous, Belongs, Fact, Group, Listed, Match, owner_of, topic_of
+from mer_ros.standards.facts import Anonymous, Belongs, Fact, Group, Listed, Match, Region, owner_of, topic_of
 from mer_ros.standards.humans import Humans
 from mer_ros.standards.options import HumansOptions
+from mer_ros.vision.told_faces import ToldFaces
 
 _POLL_S = 0.5
 _STAY: tuple[Fact, ...] = (
@@ -47,6 +52,8 @@ class HumansNode(PipelineNode):
         self._channels: dict[str, Any] = {}  # publishers by topic
         self._owners: dict[str, tuple[Group, str]] = {}  # of those that end
         self._frame_id = ""
+        self._told: ToldFaces | None = None
+        self._others: FaceListener | None = None
 
     def build(self) -> None:
         """Look up the types, and make the publishers that stay."""
@@ -62,6 +69,8 @@ class HumansNode(PipelineNode):
             if kind is None:
                 self.get_logger().warning(f"{' or '.join(TYPES[fact])} is not installed: its topics are left out")
         self._humans = Humans(HumansOptions(**p.group("humans")))
+        self._told = stages.told_faces(p)
+        self._others = FaceListener(self, self._told, self._root) if self._told else None
         for stays in filter(self._is_wanted, _STAY):
             topic = topic_of(stays)
             self._channels[topic] = self.speak(self._types[type(stays)], f"{p['root']}/{topic}", qos.humans())
@@ -75,9 +84,13 @@ class HumansNode(PipelineNode):
         self.listen(Emotion, "emotion/live", self._on_emotion, qos.interim())
         self.listen(String, "people/forgotten", self._on_forgotten, qos.events())
         self.tick(_POLL_S, self._on_tick)
+        if self._others:
+            self._others.start()
 
     def stop(self) -> None:
         """Say that nobody is tracked any more."""
+        if self._others:
+            self._others.rest()
         self._humans = Humans(self._people.options)
         self._say([Listed(group, (), self.now_ns()) for group in Group])
 
@@ -106,7 +119,11 @@ class HumansNode(PipelineNode):
 
     def _on_window(self, message: VisualWindow) -> None:
         self._frame_id = message.header.frame_id
-        self._say(self._people.window(window_of(message), self.now_ns()))
+        window, face = window_of(message), None
+        if self._told and window.samples:
+            seen = window.samples[-1]
+            face = self._told.name_of(seen.box, seen.stamp_ns, (window.image_width, window.image_height))
+        self._say(self._people.window(window, self.now_ns(), face))
 
     def _on_emotion(self, message: Emotion) -> None:
         self._say(self._people.emotion(estimate_of(message), self.now_ns()))
@@ -118,6 +135,8 @@ class HumansNode(PipelineNode):
         self._say(self._people.poll(self.now_ns()))
 
     def _is_wanted(self, fact: Fact) -> bool:
+        if self._told and (isinstance(fact, Region) or (isinstance(fact, Listed) and fact.group is Group.FACE)):
+            return False  # another node tells that
         of_persons = topic_of(fact).startswith(Group.PERSON.value)
         return self._types[type(fact)] is not None and (self._tells_persons or not of_persons)
 

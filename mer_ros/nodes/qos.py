@@ -36,6 +36,11 @@ def humans() -> QoSProfile:
     return _profile(10)
 
 
+def told() -> QoSProfile:
+    """What other packages publish: best effort takes it from publishers of either kind."""
+    return _profile(10, "best_effort")
+
+
 def latched() -> QoSProfile:
     """The last word of something that seldom changes, also for who comes late."""
     return _profile(1, durability=DurabilityPolicy.TRANSIENT_LOCAL)

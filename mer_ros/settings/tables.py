@@ -11,7 +11,7 @@ from mer_ros.emotion import EMOTIONS
 from mer_ros.fusion.dialogue import DialogueOptions
 from mer_ros.fusion.events import EventOptions
 from mer_ros.fusion.options import FusionOptions
-from mer_ros.graph import DEVICES, RECOGNISERS
+from mer_ros.graph import DEVICES, FACES_FROM, RECOGNISERS
 from mer_ros.messages.pcm import PCM_FORMATS
 from mer_ros.settings.load import LoadOptions
 from mer_ros.settings.parameter import Parameter, table_of
@@ -22,6 +22,7 @@ from mer_ros.vision.detector import DEFAULT_DETECTOR, DETECTORS
 from mer_ros.vision.observer import ObserverOptions
 from mer_ros.vision.overlay import OverlayOptions
 from mer_ros.vision.people import PeopleOptions
+from mer_ros.vision.told_faces import ToldOptions
 from mer_ros.vision.tracker import TrackerOptions
 
 _OBSERVER = {
@@ -37,6 +38,20 @@ _OBSERVER = {
     "upright_deg": ("heads tilted by more than this are turned upright", 0.0, 180.0),
     "out_of_view": ("an utterance gets no face when its speaker is unseen with this probability; 1: never", 0.0, 1.0),
 }
+_TOLD = {
+    "tolerance_ms": ("faces from humans and a frame belong together when their stamps differ by so much", 0.0, 5000.0),
+    "hold_ms": ("a frame waits so long for them", 0.0, 400.0),
+    "max_faces": ("of them at most", 1, 100),
+}
+_TOLD_FACES = (
+    Parameter(
+        "faces_from",
+        FACES_FROM[0],
+        "who finds the faces: the detector, or another node that tells of them below /humans (not in a replay)",
+        choices=FACES_FROM,
+    ),
+    *table_of("told", ToldOptions(), _TOLD),
+)
 _TRACKER = {
     "detect_period_ms": ("the detector runs on frames at least this far apart", 0, 60000),
     "coast_ms": ("a face that the detector no longer finds is followed for so long", 0, 60000),
@@ -137,6 +152,7 @@ CAMERA: tuple[Parameter, ...] = (
     Parameter("detector_min_score", 0.0, "detections below are dropped; 0: the detector's own", 0.0, 0.99),
     Parameter("detector_width_px", 0, "wider frames are scaled down for it; 0: the detector's own", 0, 4096),
     *table_of("observer", ObserverOptions(), _OBSERVER),
+    *_TOLD_FACES,
     *table_of("tracker", TrackerOptions(), _TRACKER),
     Parameter("models", "", "folder with the models' manifest, for telling faces apart; empty: this package's"),
     *table_of("people", PeopleOptions(), _PEOPLE),
@@ -213,6 +229,7 @@ HUMANS: tuple[Parameter, ...] = (
     ),
     Parameter("humans.voices", HumansOptions().voices, "a voice for each utterance, or one for all", choices=VOICES),
     *table_of("humans", HumansOptions(), _HUMANS),
+    *_TOLD_FACES,
     *_EVERY_NODE,
 )
 

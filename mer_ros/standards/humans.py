@@ -51,7 +51,8 @@ class Humans:
     tracked as long as a face or a voice of theirs is. A voice is matched to a person when its utterance's emotion
     tells who spoke. `poll` says again what is, for listeners that came late.
     counts: faces_over_limit, voices_over_limit (the oldest gave way), voices_not_ended (the end was lost),
-    emotions_of_no_face, emotions_of_no_voice, words_of_no_voice (of what is not tracked, or no more).
+    emotions_of_no_face, emotions_of_no_voice, words_of_no_voice (of what is not tracked, or no more), faces_not_told
+    (the node that gives ids does not know them).
     """
 
     def __init__(self, options: HumansOptions | None = None) -> None:
@@ -59,6 +60,7 @@ class Humans:
         self.counts: Counter[str] = Counter()
         self._parts: dict[Group, OrderedDict[str, _Part]] = {Group.FACE: OrderedDict(), Group.VOICE: OrderedDict()}
         self._known: OrderedDict[str, None] = OrderedDict()
+        self._face_of: OrderedDict[int, str] = OrderedDict()  # by track
         self._voice_of: OrderedDict[int, str] = OrderedDict()  # by the number of the utterance
         self._sure: OrderedDict[int, float] = OrderedDict()
         self._told: dict[Group, tuple[str, ...]] = dict.fromkeys(Group, ())
@@ -71,14 +73,21 @@ class Humans:
             return tuple(dict.fromkeys(p.person for parts in self._parts.values() for p in parts.values() if p.person))
         return tuple(self._parts[group])
 
-    def window(self, window: VisualWindow, now_ns: int) -> list[Fact]:
-        """Take a visual window: its face is there, and where it is."""
+    def window(self, window: VisualWindow, now_ns: int, face: str | None = None) -> list[Fact]:
+        """Take a visual window: its face is there, and where it is.
+
+        face: its id where another node gives ids to faces, empty where that node does not know it; None: as we do.
+        """
         if window.is_final and window.utterance_id:
             sure = window.speaking if window.track_id else window.out_of_view
             _keep(self._sure, window.utterance_id, sure, _REMEMBERED)
         if not (window.track_id and window.samples):
             return []
-        name = f"face{window.track_id}"
+        name = f"face{window.track_id}" if face is None else face
+        if not name:
+            self.counts["faces_not_told"] += 1
+            return []
+        _keep(self._face_of, window.track_id, name, _REMEMBERED)
         facts = self._enter(Group.FACE, name, now_ns)
         facts += self._match(Group.FACE, name, _person_id(window.person_id or f"{_UNNAMED}{window.track_id}"), 1.0)
         region = _region(name, window.samples[-1], (window.image_width, window.image_height))
@@ -90,13 +99,13 @@ class Humans:
         name = self._voice_of.get(utterance.id, "")
         facts: list[Fact] = []
         if name not in voices or voices[name].start_ns != utterance.start_ns:  # new, or ids began again
-            facts += self._hush()
+            hushed = self._hush()
             self._begun += 1
             name = "voice" if self.options.voices == ONE else f"voice{self._begun}"
-            facts += self._enter(Group.VOICE, name, now_ns)
+            gone = self._enter(Group.VOICE, name, now_ns)
             voices[name].start_ns = utterance.start_ns
             _keep(self._voice_of, utterance.id, name, _REMEMBERED)
-            facts = [*self._news(now_ns), *facts]
+            facts = [*hushed, *self._news(now_ns), *gone]
         voice, speaks = voices[name], utterance.state is not SpeechState.ENDED
         voice.last_ns = now_ns
         if voice.speaks != speaks:
@@ -119,7 +128,7 @@ class Humans:
     def emotion(self, emotion: EmotionEstimate, now_ns: int) -> list[Fact]:
         """Take an emotion, interim or final: what a face expresses; and of a final one, whose voice it was."""
         facts = self._whose(emotion, now_ns) if emotion.is_final else []
-        name = f"face{emotion.face_id}"
+        name = self._face_of.get(emotion.face_id, "")
         if emotion.face_id and name not in self._parts[Group.FACE]:
             self.counts["emotions_of_no_face"] += 1
         elif emotion.face_id:

@@ -12,13 +12,14 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from std_msgs.msg import String
 
 from mer_ros.emotion import EmotionEstimate
-from mer_ros.nodes import humans
+from mer_ros.nodes import humans, told
 from mer_ros.nodes.conversions.audio import utterance_message
 from mer_ros.nodes.conversions.emotions import emotion_message
 from mer_ros.nodes.conversions.vision import window_message
 from mer_ros.nodes.conversions.words import transcript_message
 from mer_ros.utterance import Box, FaceSample, SpeechState, Transcript, Utterance, VisualWindow
 from mer_ros.vision.crops import CONTEXT_SHAPE, FACE_PX
+from mer_ros.vision.told_faces import ToldFace
 
 S = 1_000_000_000
 HRI = {
@@ -47,6 +48,7 @@ def made(monkeypatch):
     def make(types=HRI, *arguments):
         monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "OFF")
         monkeypatch.setattr(humans, "found_type", types.get)
+        monkeypatch.setattr(told, "found_type", types.get)
         rclpy.init(args=["--ros-args", *arguments])
         node = humans.HumansNode()
         nodes.append(node)
@@ -66,6 +68,12 @@ def made(monkeypatch):
         monkeypatch.setattr(node, "destroy_publisher", ended)
         if node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             monkeypatch.setattr(node, "create_publisher", channel)
+            create = node.create_subscription
+            monkeypatch.setattr(
+                node,
+                "create_subscription",
+                lambda kind, topic, *how, **more: None if "/faces/" in topic else create(kind, topic, *how, **more),
+            )
             node.trigger_activate()
         return node
 
@@ -148,6 +156,17 @@ def test_persons_may_be_left_to_a_person_manager(made):
     see(node, 1, "person-1")
     assert topics(node) == {"faces/tracked", "voices/tracked", "candidate_matches", "faces/face1/roi"}
     assert node.channels["/humans/candidate_matches"][-1].id2 == "person1"
+
+
+def test_what_faces_express_is_told_under_the_ids_that_another_node_gave_them(made):
+    node = made(HRI, "-p", "faces_from:=humans")
+    node._told.track(["f23bd"])
+    node._told.tell("f23bd", ToldFace(node.clock_ns, (0.1, 0.2, 0.4, 0.6)))  # where `see` sees one
+    see(node, 1, "person-1")
+    speak(node, 1, "person-1", 1)
+    assert "faces/f23bd/expression" in topics(node)
+    assert not {"faces/tracked", "faces/f23bd/roi", "faces/face1/roi"} & topics(node)
+    assert node.channels["/humans/persons/person1/face_id"][-1].data == "f23bd"
 
 
 def test_a_hundred_faces_are_a_bounded_number_of_topics(made):

@@ -110,6 +110,18 @@ def test_faces_that_left_are_tracked_no_more_and_known_still():
     assert lists(humans.poll(9 * S))["faces"] == ()
 
 
+def test_faces_may_have_the_ids_that_another_node_gives_them():
+    humans = Humans()
+    facts = humans.window(window(3, "person-1"), S, "f23bd")
+    assert of(Match, facts) == [Match("f23bd", Group.FACE, "person1", 1.0)]
+    (expressed,) = of(Expressed, humans.emotion(emotion(face=3, final=False), S))
+    assert expressed.face == "f23bd"
+    assert humans.window(window(4, "person-2"), S, "") == []
+    assert humans.counts["faces_not_told"] == 1
+    humans.window(window(3, "person-1"), 2 * S, "f7777")  # that node took it for another face
+    assert of(Expressed, humans.emotion(emotion(face=3, final=False), S))[0].face == "f7777"
+
+
 def test_windows_without_a_face_are_none():
     humans = Humans()
     assert humans.window(window(0), S) == []
