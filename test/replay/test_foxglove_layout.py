@@ -21,6 +21,7 @@ TOPICS = {
     "/visual_window": "mer_msgs/msg/VisualWindow",
     "/emotion": "mer_msgs/msg/Emotion",
     "/emotion/live": "mer_msgs/msg/Emotion",
+    "/emotion/events": "mer_msgs/msg/EmotionEvent",
     "/diagnostics": "diagnostic_msgs/msg/DiagnosticArray",
 }
 PANELS = {"Tab", "Image", "Indicator", "RawMessages", "Table", "Plot", "StateTransitions", "DiagnosticSummary"}
