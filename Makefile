@@ -4,6 +4,8 @@ PYTHON ?= python3
 ROS ?= auto
 VENV ?= .venv
 DATA ?=
+MINUTES ?= 60
+MESSAGES ?= 800000
 CLIPS ?=
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
@@ -22,13 +24,13 @@ endif
 export ROS_LOG_DIR ?= $(CURDIR)/$(VENV)/log
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo test lint colcon marks bench clean data python
+.PHONY: help setup setup-dev demo test soak lint colcon marks bench sbom audit clean data python
 
 help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "  Variables: PYTHON=$(PYTHON)  ROS=$(ROS) (auto, jazzy, kilted, system)"
-	@echo "             DATA, CLIPS, DEMO_ARGS, PYTEST_ARGS (for instance PYTEST_ARGS='-k fusion')"
+	@echo "             MINUTES=$(MINUTES), DATA, CLIPS, DEMO_ARGS, PYTEST_ARGS (for instance PYTEST_ARGS='-k fusion')"
 
 setup: python  ## Make the virtual environment with everything the package needs
 	@$(SETUP)
@@ -41,6 +43,10 @@ demo: setup  ## Set up, then see emotions arrive on /emotion from a sample dialo
 
 test: setup-dev  ## Set up, then run all tests
 	@"$(BIN)/python" -m pytest $(PYTEST_ARGS)
+
+soak: setup-dev  ## Set up, then run the graph at full rate for long, and look for growth: make soak MINUTES=60
+	@MER_MESSAGES=$(MESSAGES) "$(BIN)/python" -m pytest test/nodes/test_malformed_messages.py
+	@"$(BIN)/python" benchmarks/soak.py --minutes "$(MINUTES)"
 
 lint: setup-dev  ## Set up, then check style and types (ruff, mypy)
 	@"$(BIN)/ruff" check .
@@ -61,6 +67,13 @@ bench: setup-dev  ## Run every benchmark; that of face detectors with clips of t
 	@"$(BIN)/python" benchmarks/replay.py
 	@if [ -d "$(CLIPS)" ]; then "$(BIN)/python" benchmarks/face_detectors.py --clips "$(CLIPS)"; \
 	else echo "face_detectors.py is left out: say which folder holds clips: make bench CLIPS=FOLDER"; fi
+
+sbom: setup  ## Set up, then write sbom.json: all packages and models that run, as CycloneDX
+	@"$(BIN)/python" scripts/sbom.py > sbom.json.part && mv sbom.json.part sbom.json && echo "wrote sbom.json"
+
+audit: python  ## Look every pinned package up in the list of known vulnerabilities (over the network)
+	@$(SETUP) --with audit
+	@"$(BIN)/pip-audit" --disable-pip --no-deps --progress-spinner off -r requirements/constraints.txt
 
 clean:  ## Remove what was built, the virtual environment too (not runs/)
 	rm -rf "$(VENV)" build install log *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -25,6 +25,10 @@ PROBABILITIES = "probabilities"
 ENCODING = "encoding"
 ENCODING_LENGTH = 128
 
+# Files are read as a whole before they are compared with their digests.
+LARGEST_MODEL = 1024 * 1024 * 1024
+LARGEST_MANIFEST = 4 * 1024 * 1024
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -140,6 +144,8 @@ def load_manifest(folder: Path) -> tuple[ModelEntry, ...]:
     """
     path = Path(folder) / FILE_NAME
     try:
+        if path.stat().st_size > LARGEST_MANIFEST:
+            raise ModelError(f"{path} is larger than {LARGEST_MANIFEST} bytes, which no manifest is; restore it")
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(f"there is no {FILE_NAME} in {folder}; name the folder that holds the models") from None
@@ -196,11 +202,14 @@ def read_checked(folder: Path, entry: ModelEntry) -> bytes:
     if root not in path.parents:
         raise ModelError(f"model {entry.name}: its file {entry.file} leads out of {folder}; keep it inside")
     try:
-        content = path.read_bytes()
+        size = path.stat().st_size
+        content = path.read_bytes() if size <= LARGEST_MODEL else b""
     except OSError as error:
         raise ModelError(
             f"model {entry.name}: {path} cannot be read ({_first_line(error)}); restore it from the package"
         ) from error
+    if size > LARGEST_MODEL:
+        raise ModelError(f"model {entry.name}: {path} has {size} bytes; at most {LARGEST_MODEL} are loaded")
     found = hashlib.sha256(content).hexdigest()
     if found != entry.sha256:
         raise ModelError(

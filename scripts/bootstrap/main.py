@@ -28,6 +28,8 @@ SCRIPTS = (
 )
 SHARED = ("package.xml", "config", "launch", "models")
 
+EXTRAS = {"audit": "The tool of make audit", "dev": "Tools for tests and checks", "train": "Packages for training"}
+
 
 class Setup:
     """One set-up of one virtual environment."""
@@ -165,7 +167,7 @@ class Setup:
                 )
                 self.register()
         else:
-            with progress.step({"dev": "Tools for tests and checks", "train": "Packages for training"}.get(step, step)):
+            with progress.step(EXTRAS[step]):
                 for name in self.files(step):
                     self.pip(progress, name, *(["--no-deps"] if name.startswith("no-deps") else []))
 
@@ -195,7 +197,7 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="setup_venv.py", description=__doc__)
     parser.add_argument("--venv", type=Path, default=Path(".venv"), help="the virtual environment (default .venv)")
     parser.add_argument("--ros", default="auto", help="auto (default), jazzy or kilted wheels, or system")
-    parser.add_argument("--with", dest="extras", action="append", default=[], choices=["dev", "train"])
+    parser.add_argument("--with", dest="extras", action="append", default=[], choices=sorted(EXTRAS))
     return parser.parse_args(arguments)
 
 
