@@ -73,14 +73,15 @@ class PageWatcher(WatcherNode):
         silent = {name for name, heard_s in self._heard_s.items() if now_s - heard_s > SILENT_S}
         nothing = {"level": "silent", "message": f"has told nothing for more than {SILENT_S:.0f} s"}
         self._feed.nodes([it | nothing if name in silent else it for name, it in sorted(self._health.items())])
+        gone = bool(silent) and len(silent) == len(self._health)
         self._feed.tell(
-            status=self._status(silent),
-            speaking=self.state.speaking and len(silent) < len(self._health),
+            status=self._status(gone),
+            speaking=self.state.speaking and not gone,
             heard=max(self.state.utterances, len(self.state.finals)),
         )
 
-    def _status(self, silent: set[str]) -> str:
-        if self._health and len(silent) == len(self._health):
+    def _status(self, gone: bool) -> str:
+        if gone:
             return "Nothing is heard of the graph any more: it may have ended."
         if not self.all_active and not self.counts["finals"]:
             if self._awaited or self.state.nodes:
