@@ -2,7 +2,7 @@
 
 The pictures come with scikit-image and matplotlib (NASA portrait of Eileen Collins, US Navy portrait of Grace
 Hopper: both in the public domain), the voices with moonshine-voice. Who is seen is not who is heard: it is a test
-card for the whole graph, not a performance. The same bytes come out every time.
+card for the whole graph, not a performance. Mouths open as loud as it is. The same bytes come out every time.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from mer_ros.errors import InputError, MissingDependencyError
 from mer_ros.replay.camera_motion import SceneCamera
+from mer_ros.replay.mouths import opening
 from mer_ros.utterance import SAMPLE_RATE, AudioChunk, Frame
 
 NS = 1_000_000_000
@@ -45,18 +46,21 @@ class _Turn:
 
 @dataclass(frozen=True)
 class _Speaker:
-    """A face and a voice. face: middle x, middle y and width in the picture. seat: where in the frame, 0..1."""
+    """A face and a voice. face, mouth: middle x, middle y and width in the picture. seat: where in the frame, 0..1."""
 
     package: str
     picture: str
     face: tuple[int, int, int]
+    mouth: tuple[int, int, int]
     seat: float
     recording: str
 
 
 SPEAKERS = (
-    _Speaker("matplotlib", "mpl-data/sample_data/grace_hopper.jpg", (270, 215, 150), 0.66, "two_cities.wav"),
-    _Speaker("skimage", "data/astronaut.png", (223, 130, 110), 0.31, "beckett.wav"),
+    _Speaker(
+        "matplotlib", "mpl-data/sample_data/grace_hopper.jpg", (270, 215, 150), (268, 278, 67), 0.66, "two_cities.wav"
+    ),
+    _Speaker("skimage", "data/astronaut.png", (223, 130, 110), (223, 144, 38), 0.31, "beckett.wav"),
 )
 TURNS = (
     _Turn(0, ((0.80, 4.80),), "It was the best of times, it was the worst of times."),
@@ -90,7 +94,8 @@ class SampleDialogue:
         self.chosen = {"image": "drawn", "audio": "put together"}
         voices = [_read_voice(_asset("moonshine_voice", f"assets/{s.recording}")) for s in SPEAKERS]
         pictures = [_read_picture(_asset(s.package, s.picture)) for s in SPEAKERS]
-        self._camera = SceneCamera(pictures, [s.face for s in SPEAKERS], [s.seat for s in SPEAKERS], size, seed)
+        faces, mouths, seats = zip(*((s.face, s.mouth, s.seat) for s in SPEAKERS), strict=True)
+        self._camera = SceneCamera(pictures, faces, mouths, seats, size, seed)
         self._sound, spans = _assemble(voices, np.random.default_rng(seed))
         self.utterances = tuple(
             (at * NS // SAMPLE_RATE, to * NS // SAMPLE_RATE, turn.words)
@@ -111,7 +116,8 @@ class SampleDialogue:
     def _frames(self, start_ns: int) -> Iterator[Frame]:
         for number in range(int(len(self._sound) * self.frame_rate_hz / SAMPLE_RATE)):
             time_ns = round(number * NS / self.frame_rate_hz)
-            yield Frame(start_ns + time_ns, self._camera.image(number, time_ns / NS, self._in_view(time_ns)))
+            person, mouth = self._in_view(time_ns), opening(self._sound, time_ns / NS)
+            yield Frame(start_ns + time_ns, self._camera.image(number, time_ns / NS, person, mouth))
 
     def _in_view(self, time_ns: int) -> int | None:
         """Number of the speaker whom the camera shows; None when it shows the empty room."""

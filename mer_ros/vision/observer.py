@@ -10,7 +10,7 @@ from mer_ros.utterance import Box, FaceSample, Frame, SpeechState, Utterance, Vi
 from mer_ros.vision.crops import MARGIN, UPRIGHT_DEG, context_crop, crop_face
 from mer_ros.vision.detector import FaceDetector, check_image
 from mer_ros.vision.recognition import PersonRecogniser
-from mer_ros.vision.speaking import Loudness, MouthMotion
+from mer_ros.vision.speaking import Loudness, MouthMotion, OpenLoudness, Speaking
 from mer_ros.vision.timeline import MS, Timeline, Verdict
 from mer_ros.vision.tracker import FacesInFrame, FaceTracker, TrackerOptions
 from mer_ros.vision.window import FaceBuffer, SampledFrame, Span
@@ -44,7 +44,7 @@ class ObserverOptions:
     jump_ms: int = 2_000
     margin: float = MARGIN
     upright_deg: float = UPRIGHT_DEG
-    out_of_view: float = 1.0
+    out_of_view: float = 0.85
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
 
     def __post_init__(self) -> None:
@@ -111,6 +111,7 @@ class FaceObserver:
         self._buffer = FaceBuffer(buffer_ns, buffer_ns // period_ns + 1)
         self._mouths = MouthMotion(buffer_ns)
         self._open: tuple[tuple[int, int], Span] | None = None  # one speaks at a time
+        self._heard = OpenLoudness(0)  # of it
         self._ended: OrderedDict[tuple[int, int], Span] = OrderedDict()
         self._done: OrderedDict[tuple[int, int], None] = OrderedDict()
         self._spoken_ns = 0  # start of the utterance that came last
@@ -152,7 +153,10 @@ class FaceObserver:
         if utterance.state is not SpeechState.ENDED:
             if self._open and self._open[0] != key:
                 self._forget_open()
+            if self._open is None:
+                self._heard = OpenLoudness(utterance.start_ns)
             self._open = key, span
+            self._heard.hear(utterance.first_sample, utterance.samples)
             return []
         self.counts["utterances"] += 1
         if self._open and self._open[0] == key:
@@ -259,6 +263,11 @@ class FaceObserver:
         if speaking.out_of_view >= self.options.out_of_view:
             self.counts["speakers_out_of_view"] += 1
             return replace(window, track_id=0, samples=(), out_of_view=speaking.out_of_view)
+        return self._weighed(window, speaking)
+
+    def _weighed(self, window: VisualWindow, speaking: Speaking | None) -> VisualWindow:
+        if speaking is None:
+            return window
         probability = speaking.faces.get(window.track_id, float("nan"))
         return replace(window, speaking=probability, out_of_view=speaking.out_of_view)
 
@@ -276,7 +285,8 @@ class FaceObserver:
             self._forget_open()
         speaking = self._open[1] if self._open and self._open[1].start_ns <= now else None
         span = Span(speaking.utterance_id if speaking else 0, start_ns, now + 1, False)
-        return [self._named(self._cut(span, track)) for track in self._buffer.tracks(span)]
+        speaking_now = self._mouths.weigh(self._heard.so_far(), now) if speaking else None
+        return [self._weighed(self._named(self._cut(span, track)), speaking_now) for track in self._buffer.tracks(span)]
 
     def _person(self, track: int, at_ns: int) -> str:
         return self._persons.person(track, at_ns) if self._persons is not None and track else ""

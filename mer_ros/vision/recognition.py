@@ -15,6 +15,8 @@ from mer_ros.vision.people import People, PeopleOptions
 from mer_ros.vision.tracker import FacesInFrame, TrackedFace
 
 MS = 1_000_000
+PERIOD_MS = 100  # between two encodings
+SPACING_MS = 200  # between two of the same face: frames that lie near each other are blurred alike
 ENROL = 3  # encodings of a face, averaged, before it is somebody: a single one may be blurred
 DOUBTS = 2  # encodings in a row that are not the person's, and the face is somebody else's
 AGAIN_MS = 1_000  # a face that is like nobody and too like somebody is looked at again so much later
@@ -52,7 +54,7 @@ class _Face:
 
 
 class PersonRecogniser:
-    """Tells persons apart among the faces in view, at most one encoding a frame, and only of detected faces.
+    """Tells persons apart among the faces in view, at most one encoding a frame and ten a second.
 
     A face is encoded until it is known, then every check_ms, so that an id that went over to another face at a
     crossing is noticed. counts: faces_encoded, faces_not_encoded, persons_changed, and those of the gallery.
@@ -63,6 +65,7 @@ class PersonRecogniser:
         self.people = People(self.options)
         self._encoder = encoder
         self._faces: OrderedDict[int, _Face] = OrderedDict()
+        self._encoded_ns = -PERIOD_MS * MS
 
     @property
     def counts(self) -> Counter[str]:
@@ -78,12 +81,13 @@ class PersonRecogniser:
         while len(self._faces) > MAX_FACES:
             self._faces.popitem(last=False)
         due = [face for face in faces.faces if self._faces[face.id].due_ns <= now and self._is_clear(face, frame)]
-        if not due:
+        if not due or 0 <= now - self._encoded_ns < PERIOD_MS * MS:
             return
         # Who has waited longest comes first.
         face = min(due, key=lambda f: (self._faces[f.id].due_ns, f.id))
         known = self._faces[face.id]
-        known.due_ns = now + 1
+        known.due_ns = now + SPACING_MS * MS
+        self._encoded_ns = now
         assert face.landmarks is not None  # it is clear
         try:
             encoding = self._encoder.encode(frame.image, face.landmarks)
@@ -115,8 +119,8 @@ class PersonRecogniser:
         return count
 
     def _is_clear(self, face: TrackedFace, frame: Frame) -> bool:
-        """Whether a face is detected, large enough, whole in the frame, and looks about forward."""
-        if not face.detected or face.landmarks is None or min(face.box.width, face.box.height) < self.options.least_px:
+        """Whether a face is large enough, whole in the frame, and looks about forward."""
+        if face.landmarks is None or min(face.box.width, face.box.height) < self.options.least_px:
             return False
         height, width = frame.image.shape[:2]
         points = face.landmarks

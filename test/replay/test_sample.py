@@ -10,7 +10,7 @@ import pytest
 
 from mer_ros.audio.listener import SpeechListener
 from mer_ros.errors import MissingDependencyError
-from mer_ros.replay import sample
+from mer_ros.replay import mouths, sample
 from mer_ros.replay.sample import TURNS, SampleDialogue
 from mer_ros.utterance import AudioChunk, Frame, SpeechState
 
@@ -114,3 +114,20 @@ def test_a_missing_package_is_named_with_its_remedy(package, monkeypatch):
     monkeypatch.setattr(sample.importlib.util, "find_spec", lambda name: None if name == package else real(name))
     with pytest.raises(MissingDependencyError, match="pip install"):
         SampleDialogue()
+
+
+def test_the_mouth_in_view_goes_with_the_sound(dialogue):
+    """Shut in a pause, open in words, and the picture is changed nowhere else."""
+    start, end, _ = dialogue.utterances[0]
+    shares = [mouths.opening(dialogue._sound, t / NS) for t in range(start, end, NS // 25)]
+    assert 0.3 < np.mean(shares) < 0.9
+    assert mouths.opening(dialogue._sound, start / NS - 0.5) == 0.0
+    assert mouths.opening(dialogue._sound, 1e6) == 0.0
+    picture = np.random.default_rng(1).integers(60, 256, (200, 200, 3), dtype=np.uint8)
+    opened = mouths.open_mouth(picture, (100, 100, 40), 1.0)
+    changed = np.argwhere((opened != picture).any(axis=2))
+    assert (changed.min(axis=0) >= (99, 60)).all()
+    assert (changed.max(axis=0) <= (160, 140)).all()
+    assert (opened[103, 100] == mouths.INSIDE).all()
+    assert np.array_equal(mouths.open_mouth(picture, (100, 100, 40), 0.0), picture)
+    assert np.array_equal(mouths.open_mouth(picture, (500, 500, 40), 1.0), picture)

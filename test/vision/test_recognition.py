@@ -98,7 +98,6 @@ def test_two_tracks_that_claim_one_face_are_two_persons_while_both_are_in_view()
 @pytest.mark.parametrize(
     "changes",
     [
-        {"detected": False},
         {"landmarks": None},
         {"box": Box(60, 10, 31, 120)},
         {"landmarks": POINTS - 100},
