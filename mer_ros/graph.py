@@ -27,6 +27,7 @@ LIFECYCLE = ("fusion", "speech_to_text", "camera", "microphone")
 OPTIONAL = ("humans",)  # likewise, and before those
 
 _NAME = re.compile(r"[~/]?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
+_NODE_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _NAMING = "ROS 2 names hold letters, digits and underscores, parts are set apart by '/', and none begins with a digit"
 
 
@@ -59,6 +60,9 @@ class GraphSettings:
     speech_to_text: bool = _setting(True, "start the speech-to-text node")
     fusion: bool = _setting(True, "start the fusion node")
     humans: bool = _setting(False, "start the humans node, which tells of people as ROS4HRI does; needs hri_msgs")
+    lifecycle_manager: str = _setting(
+        "lifecycle_manager", "name of the node that brings these up; give each machine of a graph its own"
+    )
     webcam: str = _setting("", "start the webcam driver on this device: an index or a path; empty: no driver")
     audio_device: str = _setting(
         "", "start the audio driver on this device: an index, part of a name, or 'default'; empty: no driver"
@@ -81,6 +85,8 @@ class GraphSettings:
                 raise OptionError(f"{item.name} is '{value}'; choose one of: {', '.join(choices)}")
             if item.name.endswith("_topic") and not _NAME.fullmatch(value):
                 raise OptionError(f"{item.name} is '{value}'; {_NAMING}")
+        if not _NODE_NAME.fullmatch(self.lifecycle_manager):
+            raise OptionError(f"lifecycle_manager is '{self.lifecycle_manager}'; {_NAMING}, and a node's has no '/'")
         if self.namespace and not _NAME.fullmatch(self.namespace.strip("/")):
             raise OptionError(f"namespace is '{self.namespace}'; {_NAMING}")
         if self.models and not Path(self.models).is_dir():
@@ -190,7 +196,7 @@ def describe(settings: GraphSettings) -> Graph:
     ]
     nodes += _drivers(settings, common)
     if chosen:
-        nodes.append(NodeSpec("lifecycle_manager", "lifecycle_manager", {**common, "nodes": chosen}))
+        nodes.append(NodeSpec("lifecycle_manager", settings.lifecycle_manager, {**common, "nodes": chosen}))
     if settings.composed:
         ends_graph = any(node.ends_graph for node in nodes)
         nodes = [NodeSpec("composed", "composed", respawn=settings.respawn, ends_graph=ends_graph, parts=tuple(nodes))]

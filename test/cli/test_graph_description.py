@@ -79,6 +79,8 @@ def test_the_player_waits_only_for_those_who_are_started(settings, expected):
     [
         ({"namespace": "bad ns"}, "namespace is 'bad ns'"),
         ({"image_topic": "1st"}, "image_topic is '1st'"),
+        ({"lifecycle_manager": "a/b"}, "lifecycle_manager is 'a/b'"),
+        ({"lifecycle_manager": ""}, "lifecycle_manager is ''"),
         ({"recogniser": "parrot"}, "moonshine, vosk, outside"),
         ({"play": "nothing.mp4"}, "is no file"),
         ({"models": "nowhere"}, "is no folder"),
@@ -89,6 +91,17 @@ def test_the_player_waits_only_for_those_who_are_started(settings, expected):
 def test_settings_that_cannot_be_are_refused(settings, reason):
     with pytest.raises(OptionError, match=reason):
         GraphSettings(**settings)
+
+
+def test_a_graph_in_two_halves_is_the_whole_graph():
+    robot = describe(GraphSettings(speech_to_text=False, fusion=False, lifecycle_manager="robot_manager"))
+    desk = describe(GraphSettings(camera=False, microphone=False, humans=True))
+    names = [spec.name for graph in (robot, desk) for spec in graph.nodes]
+    assert sorted(names) == sorted(set(names))
+    managed = [
+        spec.parameters["nodes"] for graph in (robot, desk) for spec in graph.nodes if "nodes" in spec.parameters
+    ]
+    assert managed == [["camera", "microphone"], ["humans", "fusion", "speech_to_text"]]
 
 
 @pytest.mark.parametrize("content", ["", "just words", "a: 1", "{broken", "- 1"])
