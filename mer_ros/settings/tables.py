@@ -54,6 +54,7 @@ _TOLD_FACES = (
 )
 _TRACKER = {
     "detect_period_ms": ("the detector runs on frames at least this far apart", 0, 60000),
+    "steady_period_ms": ("while nothing changes it runs only so often; at most detect_period_ms: as that", 0, 60000),
     "coast_ms": ("a face that the detector no longer finds is followed for so long", 0, 60000),
     "lost_after_ms": ("a face unseen for so long is forgotten", 0, 60000),
     "max_tracks": ("faces that are followed at most", 1, 100),

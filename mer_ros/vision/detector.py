@@ -153,8 +153,16 @@ def iou(a: Box, b: Box) -> float:
 
 def suppress(detections: list[Detection], max_iou: float) -> list[Detection]:
     """Greedy non-maximum suppression: keep the best of those that overlap by more than max_iou."""
-    kept: list[Detection] = []
-    for candidate in sorted(detections, key=lambda d: -d.score):
-        if all(iou(candidate.box, other.box) <= max_iou for other in kept):
-            kept.append(candidate)
+    ranked = sorted(detections, key=lambda d: -d.score)
+    boxes = np.array([(d.box.x, d.box.y, d.box.width, d.box.height) for d in ranked], np.float64).reshape(-1, 4)
+    starts, sizes = boxes[:, :2], boxes[:, 2:]
+    ends, areas = starts + sizes, sizes.prod(axis=1)
+    left = np.ones(len(ranked), bool)
+    kept = []
+    for n, detection in enumerate(ranked):
+        if left[n]:
+            kept.append(detection)
+            sides = np.maximum(0.0, np.minimum(ends, ends[n]) - np.maximum(starts, starts[n]))
+            common = sides.prod(axis=1)
+            left &= common <= max_iou * (areas + areas[n] - common)
     return kept

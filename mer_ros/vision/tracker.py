@@ -1,4 +1,4 @@
-"""Faces followed through a stream of frames: detection now and then, optical flow in between."""
+"""Faces followed through a stream of frames: detection when something has changed, optical flow in between."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from scipy.optimize import linear_sum_assignment
 
 from mer_ros.errors import OptionError
 from mer_ros.utterance import Box, Frame
+from mer_ros.vision.change import ChangeWatch
 from mer_ros.vision.detector import Detection, FaceDetector, check_image, clip_box
 from mer_ros.vision.flow import MedianFlow, Motion
 
@@ -25,6 +26,8 @@ REFUSED = 1e6
 # 0.54 to 1 (first percentile and above), two persons' by 0.41 at most, but for one pair of alike men (0.85).
 STRANGER = 0.55  # 1 - correlation
 HIDDEN_MS = 1_500  # a face just out of view may well be there still, unseen by the detector: it stays hidden so long
+ALIKE = 0.9  # a followed face is looked at anew when its look correlates by less with that when it was detected
+SURE = 3  # detections of a face that let it be followed without: what was found once may be no face
 LARGER = 1.5  # a new face must be this much larger in area to take the place of another
 
 
@@ -33,12 +36,17 @@ class TrackerOptions:
     """How faces are followed.
 
     detect_period_ms: the detector runs on frames at least this far apart; 0 means on every frame.
+    steady_period_ms: it runs no more often than this while all is steady: the flow holds every followed face, each was
+    found thrice, looks as when it was found last and is clear of the others and of the frame's edge, and nothing new
+    moves beside them. A face that comes without a move is found this late at the latest. Where it is no longer than
+    detect_period_ms, the detector runs each detect_period_ms.
     coast_ms: a face that the detector no longer finds is followed by its motion for this long.
     lost_after_ms: a face unseen for longer is forgotten, and gets a new id when it returns.
     max_tracks: at most so many faces are followed, the largest; others are only hidden in the context.
     """
 
     detect_period_ms: int = 200
+    steady_period_ms: int = 1_000
     coast_ms: int = 500
     lost_after_ms: int = 20_000
     max_tracks: int = 5
@@ -80,11 +88,14 @@ class _Track:
     score: float
     landmarks: NDArray[np.float32] | None
     look: NDArray[np.float32]
-    detected_ns: int
-    found: NDArray[np.float64]  # the place where it was last detected
-    speed: NDArray[np.float64]  # pixels a second, between detections
+    known_ns: int  # when it was last detected, or steadily followed
+    found: NDArray[np.float64]  # the place where it then was
+    speed: NDArray[np.float64]  # pixels a second, between such times
+    detected_look: NDArray[np.float32]
     in_view: bool = True
     detected: bool = True
+    missed: bool = False  # by the last detection
+    detections: int = 1
 
     def area(self) -> float:
         return float(self.place[2] * self.place[3])
@@ -94,7 +105,7 @@ class FaceTracker:
     """Gives faces ids that last. Deterministic: it depends on the frames and their stamps alone.
 
     Ids count from 1 and are never used again. Stamps must rise; call reset() when they do not.
-    counts: frames, detections_run, tracks_started, tracks_lost, faces_over_limit.
+    counts: frames, detections_run, detections_spared, tracks_started, tracks_lost, faces_over_limit.
     """
 
     def __init__(self, detector: FaceDetector, options: TrackerOptions | None = None) -> None:
@@ -102,16 +113,21 @@ class FaceTracker:
         self.counts: Counter[str] = Counter()
         self._detector = detector
         self._flow = MedianFlow()
+        self._watch = ChangeWatch()
         self._tracks: list[_Track] = []
         self._others: list[Box] = []
         self._detected_ns: int | None = None
+        self._looked_ns = 0
+        self._slipped = False  # a face was lost since the last detection
         self._shape: tuple[int, ...] = ()
         self._next_id = 1
 
     def reset(self) -> None:
         """Forget all faces; their ids are not used again."""
         self._tracks, self._others, self._detected_ns = [], [], None
+        self._slipped = False
         self._flow.reset()
+        self._watch.reset()
 
     def update(self, frame: Frame) -> FacesInFrame:
         """Find the faces of the next frame. Raises InputError for what is not an image."""
@@ -123,12 +139,45 @@ class FaceTracker:
         self.counts["frames"] += 1
         moves = self._flow.push(frame.image, [track.place for track in self._tracks])
         for track, move in zip(self._tracks, moves, strict=True):
+            followed = track.in_view
             self._advance(track, move, now)
+            self._slipped |= followed and not track.in_view
         self._forget(now)
-        if self._detected_ns is None or now - self._detected_ns >= self.options.detect_period_ms * MS:
-            self._detected_ns = now
-            self._detect(frame)
+        period_ns = self.options.detect_period_ms * MS
+        if self._detected_ns is None or now - (self._detected_ns if self._slipped else self._looked_ns) >= period_ns:
+            self._looked_ns = now
+            if self._is_steady(now):
+                self.counts["detections_spared"] += 1
+                self._follow(now)
+            else:
+                self._detected_ns, self._slipped = now, False
+                self._detect(frame)
         return self._view(now)
+
+    def _is_steady(self, now: int) -> bool:
+        """Whether the detector would find what is followed already, as far as can be told without it."""
+        in_view = [track for track in self._tracks if track.in_view]
+        known = [*(track.place for track in in_view), *map(_place, self._others)]
+        changed = self._watch.push(self._flow.grey, [place * self._flow.scale for place in known])
+        options = self.options
+        if not 0 < options.detect_period_ms < options.steady_period_ms or changed or self._slipped:
+            return False
+        if self._detected_ns is None or now - self._detected_ns >= options.steady_period_ms * MS:
+            return False
+        return all(self._is_clear(track, in_view) for track in in_view)
+
+    def _is_clear(self, track: _Track, in_view: list[_Track]) -> bool:
+        left, top, right, bottom = _edges(track.place)
+        inside = left >= 1 and top >= 1 and right <= self._shape[1] - 1 and bottom <= self._shape[0] - 1
+        alone = not any(_overlap(track.place, other.place) for other in in_view if other is not track)
+        alike = float(np.vdot(self._look(track.place), track.detected_look)) >= ALIKE
+        return inside and alone and alike and track.detections >= SURE and not track.missed
+
+    def _follow(self, now: int) -> None:
+        """Take the faces to be where the flow has them."""
+        for track in self._tracks:
+            if track.in_view:
+                self._move(track, track.place, now)
 
     def _advance(self, track: _Track, move: Motion | None, now: int) -> None:
         track.detected = False
@@ -144,12 +193,12 @@ class FaceTracker:
                 track.landmarks = ((track.landmarks - before) * move.scale + track.place[:2]).astype(np.float32)
         if clip_box(*_edges(track.place), self._shape) is None:
             track.in_view = False
-        if now - track.detected_ns > self.options.coast_ms * MS:
+        if now - track.known_ns > self.options.coast_ms * MS:
             track.in_view = False
 
     def _expect(self, track: _Track, now: int) -> None:
-        """Where an unseen face should be: it went on from where it was last detected, ever slower."""
-        unseen_s = (now - track.detected_ns) / 1e9
+        """Where an unseen face should be: it went on from where it last was, ever slower."""
+        unseen_s = (now - track.known_ns) / 1e9
         track.place = track.found.copy()
         track.place[:2] += track.speed * (1.0 - np.exp(-SLOWING_PER_S * unseen_s)) / SLOWING_PER_S
 
@@ -165,6 +214,7 @@ class FaceTracker:
         for column, track in taken.items():
             self._confirm(track, found[column], places[column], looks[column], frame.stamp_ns)
         for track in self._tracks:
+            track.missed = not track.detected
             # Unseen and under another face: its motion would be that of the face before it.
             if not track.detected and any(_overlap(track.place, p.place) for p in taken.values()):
                 track.in_view = False
@@ -186,6 +236,7 @@ class FaceTracker:
                     frame.stamp_ns,
                     places[column].copy(),
                     np.zeros(2),
+                    looks[column],
                 )
             )
             self._next_id += 1
@@ -200,7 +251,7 @@ class FaceTracker:
             return {}
         cost = np.full((len(self._tracks), len(places)), REFUSED)
         for row, track in enumerate(self._tracks):
-            unseen_s = (now - track.detected_ns) / 1e9
+            unseen_s = (now - track.known_ns) / 1e9
             gate = GATE + (0.0 if track.in_view else GATE_PER_S * unseen_s)
             for column, place in enumerate(places):
                 size = np.sqrt(max(track.area(), place[2] * place[3]))
@@ -225,15 +276,20 @@ class FaceTracker:
         look: NDArray[np.float32],
         now: int,
     ) -> None:
-        elapsed = max((now - track.detected_ns) / 1e9, 1e-3)
-        track.speed = 0.5 * track.speed + 0.5 * (place[:2] - track.found[:2]) / elapsed
-        track.place, track.found = place, place.copy()
+        self._move(track, place, now)
         track.score, track.landmarks = detection.score, detection.landmarks
         # Slowly, so that a face half hidden by another does not take on its looks.
         blend = 0.7 * track.look + 0.3 * look
         track.look = (blend / max(float(np.linalg.norm(blend)), 1e-6)).astype(np.float32)
-        track.detected_ns = now
+        track.detected_look = look
+        track.detections += 1
         track.in_view = track.detected = True
+
+    @staticmethod
+    def _move(track: _Track, place: NDArray[np.float64], now: int) -> None:
+        elapsed = max((now - track.known_ns) / 1e9, 1e-3)
+        track.speed = 0.5 * track.speed + 0.5 * (place[:2] - track.found[:2]) / elapsed
+        track.place, track.found, track.known_ns = place, place.copy(), now
 
     def _make_room(self, area: float) -> bool:
         """Whether there is a place for one more; a face out of view, or a much smaller one, gives way."""
@@ -251,7 +307,7 @@ class FaceTracker:
 
     def _forget(self, now: int) -> None:
         limit = self.options.lost_after_ms * MS
-        kept = [track for track in self._tracks if now - track.detected_ns <= limit]
+        kept = [track for track in self._tracks if now - track.known_ns <= limit]
         self.counts["tracks_lost"] += len(self._tracks) - len(kept)
         self._tracks = kept
 
@@ -261,7 +317,7 @@ class FaceTracker:
             box = clip_box(*_edges(track.place), self._shape)
             if box is None:
                 continue
-            if track.in_view or now - track.detected_ns <= HIDDEN_MS * MS:
+            if track.in_view or now - track.known_ns <= HIDDEN_MS * MS:
                 hidden.append(box)
             if track.in_view:
                 faces.append(TrackedFace(track.id, box, track.score, track.detected, track.landmarks))
