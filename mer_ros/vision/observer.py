@@ -87,7 +87,7 @@ class FaceObserver:
     in_view: the faces in the last frame, largest first.
     counts: frames, duplicate_frames, out_of_order_frames, stray_frames, rate_limited_frames, camera_gaps,
     stamp_jumps, size_changes, utterances, duplicate_utterances, utterances_not_ended, windows, windows_without_face,
-    speakers_out_of_view, and those of the tracker and of the gallery of persons.
+    faces_gone_while_speaking, speakers_out_of_view, and those of the tracker and of the gallery of persons.
     """
 
     def __init__(
@@ -249,6 +249,7 @@ class FaceObserver:
         window = self._named(self._speaker(span, self._cut(span)))
         self.counts["windows"] += 1
         self.counts["windows_without_face"] += not window.samples
+        self.counts["faces_gone_while_speaking"] += bool(window.samples) and not self._buffer.lasts(window)
         return window
 
     def _speaker(self, span: Span, window: VisualWindow) -> VisualWindow:

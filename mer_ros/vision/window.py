@@ -63,6 +63,11 @@ class FaceBuffer:
         inside = (f for f in self._frames if span.start_ns <= f.stamp_ns < span.end_ns)
         return sorted({track for frame in inside for track in frame.samples})
 
+    def lasts(self, window: VisualWindow) -> bool:
+        """Whether a window's face is also in the last frame of its span that was sampled."""
+        inside = [f for f in self._frames if window.start_ns <= f.stamp_ns < window.end_ns]
+        return not inside or window.track_id in inside[-1].samples
+
     def clear(self) -> None:
         """Forget all."""
         self._frames.clear()

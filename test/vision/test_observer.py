@@ -191,6 +191,21 @@ def test_after_a_pause_an_interim_window_reaches_back_no_further_than_its_span(s
     assert all(w.end_ns - w.start_ns <= 500 * MS + 1 for w in told)
 
 
+def test_a_face_that_vanishes_while_it_speaks_keeps_what_was_seen_of_it(scene, scripted) -> None:
+    observer = FaceObserver(scripted, replace(QUIET, tracker=TrackerOptions(coast_ms=200)))
+    scripted.boxes = [FACE]
+    run_only(observer, frames(scene, 30))
+    scripted.boxes = []
+    run_only(observer, frames(scene, 40, start_ms=1_200, face=None))
+    (window,) = observer.utterance(speech(1, 400, 2_500))
+    assert window.track_id == 1
+    assert 6 <= len(window.samples) <= 12
+    assert observer.counts["faces_gone_while_speaking"] == 1
+    (window,) = observer.utterance(speech(2, 100, 900))
+    assert window.track_id == 1
+    assert observer.counts["faces_gone_while_speaking"] == 1
+
+
 def test_no_interim_windows_without_a_face_in_view(scene, scripted) -> None:
     assert run(FaceObserver(scripted), frames(scene, 60, face=None)) == []
 
