@@ -99,7 +99,6 @@ class Feed:
             if not self.over:
                 self.over = True
                 self._state |= {"over": True, "note": told.text(note, told.WORDS), "speaking": False}
-                self._people = {who: (person | {"speaks": False}, at) for who, (person, at) in self._people.items()}
                 self._touch()
 
     def wake(self) -> None:
@@ -126,6 +125,8 @@ class Feed:
             events = []
             if seen.state != self._version.state:
                 people = sorted((it for it, _ in self._people.values()), key=lambda it: (len(it["who"]), it["who"]))
+                if not self._state["speaking"]:  # the last word of who spoke does not know yet that it was the last
+                    people = [it | {"speaks": False, "words": ""} for it in people]
                 events.append(_event("state", _json(self._state | {"people": people})))
             events += [
                 _event("said", content, f"{self._run}-{number}") for number, content in self._said if number > seen.said

@@ -73,6 +73,7 @@ def health(watcher, name: str, level: bytes, message="all is well", hardware="me
 
 
 def test_emotions_and_people_reach_the_page(watcher):
+    watcher._on_utterance(utterance(3, SpeechState.STARTED))
     watcher._on_live(emotion(3, final=False, person_id="person-1"))
     watcher._on_final(emotion(2, person_id="person-2", transcript="try again"))
     (said,) = told(watcher, "said")

@@ -164,6 +164,7 @@ def test_the_newest_is_first_and_open_and_what_the_reader_opened_stays_so(visit,
 def test_who_is_there_now_with_bars_that_move(visit, feed):
     page = visit()
     assert page.locator("#nobody").is_visible()
+    feed.tell(status="", speaking=True, heard=0)
     feed.live(estimate(4, is_final=False, face_id=1, transcript="so far"))
     feed.live(estimate(0, is_final=False, face_id=2, transcript=""))
     page.wait_for_selector("#people > li:nth-child(2)")
@@ -220,9 +221,9 @@ def test_nodes_tell_how_they_are_by_more_than_colour(visit, feed):
 def test_words_of_a_message_do_nothing(visit, feed):
     page = visit()
     feed.utterance(estimate(1, transcript=XSS, person_id=XSS, emotion=XSS, sentiment=XSS, latency_ms={XSS: 1.0}), 0.6)
-    feed.live(estimate(0, is_final=False, person_id=XSS, emotion=XSS, transcript=XSS))
+    feed.live(estimate(2, is_final=False, person_id=XSS, emotion=XSS, transcript=XSS))
     feed.nodes([{"name": XSS, "level": XSS, "message": XSS}])
-    feed.tell(status=XSS, speaking=False, heard=1)
+    feed.tell(status=XSS, speaking=True, heard=1)
     page.wait_for_selector("#said > li")
     page.wait_for_selector("#nodes > li")
     assert XSS in page.inner_text("#said")

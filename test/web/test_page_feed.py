@@ -115,11 +115,18 @@ def test_who_is_there_now_and_who_is_there_no_more(monkeypatch):
     clock = [100.0]
     monkeypatch.setattr(feed_module.time, "monotonic", lambda: clock[0])
     feed = Feed("x")
+    feed.tell(status="", speaking=True, heard=0)
     feed.live(estimate(4, is_final=False, face_id=1, transcript="so far"))
     feed.live(estimate(0, is_final=False, face_id=2, transcript=""))
     (state,) = news(feed, Seen())["state"]
     assert [(it["who"], it["speaks"], it["words"]) for it in state["people"]] == [
         ("face-1", True, "so far"),
+        ("face-2", False, ""),
+    ]
+    feed.tell(status="", speaking=False, heard=0)  # the utterance is over, and its last estimate still there
+    (state,) = news(feed, Seen())["state"]
+    assert [(it["who"], it["speaks"], it["words"]) for it in state["people"]] == [
+        ("face-1", False, ""),
         ("face-2", False, ""),
     ]
     clock[0] += 2
@@ -132,6 +139,7 @@ def test_who_is_there_now_and_who_is_there_no_more(monkeypatch):
 
 def test_the_end_is_told_once_and_nobody_speaks_any_more():
     feed = Feed("x")
+    feed.tell(status="", speaking=True, heard=0)
     feed.live(estimate(4, is_final=False))
     feed.end("camera cannot go on")
     feed.end("something else")
