@@ -31,6 +31,10 @@ class Session:
             self._session = onnxruntime.InferenceSession(content, options, providers=list(providers))
         except Exception as error:  # what ONNX Runtime raises shares no other base class
             raise ModelError(f"{name} cannot be opened by ONNX Runtime: {first_line(error)}") from error
+        if list(providers) == [CPU]:
+            # ONNX Runtime keeps the file's bytes, to open them again on the processor when another provider fails.
+            self._session.disable_fallback()
+            self._session._model_bytes = None
         self.providers: list[str] = self._session.get_providers()
         self.inputs: list[Any] = self._session.get_inputs()
         self.outputs: list[Any] = self._session.get_outputs()

@@ -28,6 +28,7 @@ from mer_ros.nodes.health import ERROR, OK, STALE, WARN, Condition, Health
 from mer_ros.nodes.load import Busy, steady_ns
 from mer_ros.nodes.parameters import Parameter, Parameters
 from mer_ros.nodes.watchdog import Watchdog
+from mer_ros.replay.memory import give_back
 
 _COMPLAIN_EVERY_S = 5.0
 _NOTICE_S = 0.1  # how soon a signal is noticed while nothing comes in
@@ -150,6 +151,7 @@ class PipelineNode(LifecycleNode):
         if not self._attempt(self.build):
             self._release()
             return TransitionCallbackReturn.FAILURE
+        give_back()  # what opening models took
         self._label = "inactive"
         return TransitionCallbackReturn.SUCCESS
 
@@ -301,7 +303,7 @@ def live(make: Callable[[], Node], ended: threading.Event) -> None:
     node: Node | None = None
     executor: SingleThreadedExecutor | None = None
     try:
-        node = make()
+        node = _made(make)
         executor = SingleThreadedExecutor()
         executor.add_node(node)
         while not ended.is_set():
@@ -311,3 +313,13 @@ def live(make: Callable[[], Node], ended: threading.Event) -> None:
             executor.shutdown(timeout_sec=0)
         if node is not None:
             node.destroy_node()
+
+
+def _made(make: Callable[[], Node]) -> Node:
+    """Make a node. What the middleware cannot do for want of security is no fault that another try would mend."""
+    try:
+        return make()
+    except RCLError as error:
+        if "security" in str(error).lower():
+            raise MerError(f"ROS_SECURITY_ENABLE is set, and no secure node can be made: {error}") from error
+        raise

@@ -30,10 +30,12 @@ from mer_ros.errors import MerError
 from mer_ros.nodes.arguments import NODE_ARGUMENTS
 from mer_ros.nodes.base import RCLError, live
 from mer_ros.nodes.parameter_file import NODES
+from mer_ros.replay.memory import give_back
 from mer_ros.respawn import WRONG_SETTINGS, Respawn, sentence
 
 ENDS_GRAPH, NO_RESPAWN = "--ends-graph", "--no-respawn"
 _LOOK_S = 0.1
+_TRIM_S = 60.0
 
 _making = threading.Lock()  # modules are loaded and nodes are made one after the other
 
@@ -130,7 +132,11 @@ def main() -> int:
     threads = [threading.Thread(target=partial(part.run, ended), name=part.name) for part in parts]
     for thread in threads:
         thread.start()
+    trimmed_s = time.monotonic()
     while not ended.wait(_LOOK_S):
+        if time.monotonic() - trimmed_s > _TRIM_S:
+            give_back()  # what one node's thread has freed of another's
+            trimmed_s = time.monotonic()
         over = [part for part in parts if part.code is not None]
         if len(over) == len(parts) or any(part.ends_graph for part in over):
             ended.set()
