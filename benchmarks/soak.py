@@ -107,7 +107,7 @@ def peak_mb(pids: Sequence[int]) -> float:
     for pid in pids:
         try:
             lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-            total += next(int(line.split()[1]) / 1e3 for line in lines if line.startswith("VmHWM"))
+            total += next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM"))
         except (OSError, StopIteration):
             continue
     return total
@@ -194,9 +194,14 @@ def soak(minutes: float, folder: Path, composed: bool = False) -> Course:
 
 
 def drift_ms(starts_ns: Sequence[int], period: int) -> float:
-    """How far the distance between the same utterances of two rounds changes. period: utterances in a round."""
+    """How much longer a round of the dialogue is at the end than at the start, by the stamps of its utterances.
+
+    period: utterances in a round. Medians, as the noise before an utterance may move its start a little.
+    """
     rounds = [later - earlier for earlier, later in zip(starts_ns, starts_ns[period:], strict=False)]
-    return (max(rounds) - min(rounds)) / 1e6 if rounds else 0.0
+    if len(rounds) < 2 * period:
+        return 0.0
+    return abs(statistics.median(rounds[-period:]) - statistics.median(rounds[:period])) / 1e6
 
 
 def rows(course: Course, utterances: int = 6) -> list[Row]:
