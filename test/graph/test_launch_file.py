@@ -19,7 +19,7 @@ from mer_ros.graph import GraphSettings
 
 pytestmark = [pytest.mark.graph, pytest.mark.slow, pytest.mark.timeout(180)]
 LAUNCH_FILE = Path(__file__).resolve().parents[2] / "launch" / "mer.launch.py"
-EXECUTABLES = ("camera", "microphone", "speech_to_text", "fusion", "file_player", "lifecycle_manager")
+EXECUTABLES = ("camera", "microphone", "speech_to_text", "fusion", "file_player", "lifecycle_manager", "composed")
 LAUNCH = (
     "import sys\n"
     "from launch import LaunchDescription, LaunchService\n"
@@ -86,6 +86,18 @@ def test_a_played_file_ends_the_launch(installed, ear):
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
     assert len(ear.ended()) >= 4
+
+
+def test_all_nodes_in_one_process(installed, ear):
+    process = launch("composed:=true", "namespace:=head", "fusion:=false", "image_topic:=/eye/image")
+    try:
+        assert ear.wait_active("head/speech_to_text", "head/camera", "head/microphone", timeout_s=90)
+        assert ear.wait(lambda: ear.node.count_subscribers("/eye/image") == 1)
+    finally:
+        process.send_signal(signal.SIGINT)
+        output, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, output
+    assert output.count("process has finished cleanly") == 1, output
 
 
 def test_a_file_that_cannot_be_decoded_ends_the_launch_with_an_exit_code(installed, tmp_path):
