@@ -73,6 +73,9 @@ class MedianFlow:
         steps = (np.arange(GRID) + 0.5) / GRID - 0.5
         grid = np.stack(np.meshgrid(steps, steps), axis=-1).reshape(-1, 2) * 0.8
         points = (boxes[:, None, :2] + grid[None] * boxes[:, None, 2:]).astype(np.float32)
+        corner, part = _around(boxes, before.shape)
+        before, after = before[part], after[part]
+        points -= corner
         start = np.ascontiguousarray(points.reshape(-1, 1, 2))
         there, found = _lucas_kanade(before, after, start)
         back, returned = _lucas_kanade(after, before, there)
@@ -94,6 +97,17 @@ class MedianFlow:
         # A frame apart a face cannot grow by much; the limit keeps a slip from running away.
         change = float(np.clip(median(after / np.maximum(before, 1e-6)), 0.9, 1.1))
         return Motion(dx / self.scale, dy / self.scale, change)
+
+
+def _around(boxes: NDArray[np.float64], shape: tuple[int, ...]) -> tuple[NDArray[np.float32], tuple[slice, slice]]:
+    """The part of a picture that the boxes lie in, with room to move, and its corner (x, y): all that is looked at."""
+    margin, step = PATCH_PX << LEVELS, 1 << LEVELS
+    half = boxes[:, 2:] / 2
+    first = (
+        np.clip((boxes[:, :2] - half).min(axis=0) - margin, 0, np.array(shape[1::-1]) - 1).astype(int) // step * step
+    )
+    last = np.clip((boxes[:, :2] + half).max(axis=0) + margin, first + step, shape[1::-1]).astype(int)
+    return first.astype(np.float32), (slice(first[1], last[1]), slice(first[0], last[0]))
 
 
 @cache
