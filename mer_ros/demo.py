@@ -87,6 +87,7 @@ def run_demo(options: DemoOptions) -> int:
     with kept_clean(log_dir / "demo.log") as terminal, Interrupted() as interrupted:
         show = _Show(options, terminal)
         with shown(options.title, show.say, browser=options.browser) if options.page else nullcontext() as feed:
+            show.state.page = feed.address if feed else ""
             problem = _watch(GraphProcesses(graph, log_dir), show, interrupted, options, feed)
             if feed:
                 feed.end(problem)

@@ -40,7 +40,7 @@ class ViewState:
     troubles: what nodes complain of. latest: the last final estimate. live: the last interim one.
     after_s: from the end of that utterance to the arrival of its emotion. finals: all final ones, oldest first.
     waits_s: their `after_s`. utterances: how many have ended. over: nothing more will come. running_s: since
-    the start.
+    the start. page: the address of the page in the browser, if there is one.
     """
 
     title: str
@@ -55,6 +55,7 @@ class ViewState:
     speaking: bool = False
     over: bool = False
     running_s: float = 0.0
+    page: str = ""
 
     def add_final(self, estimate: EmotionEstimate, after_s: float) -> None:
         """Take a final estimate in; the list is bounded."""
@@ -240,4 +241,5 @@ def _foot(state: ViewState) -> RenderableType:
     if state.troubles:
         name, trouble = next(iter(state.troubles.items()))
         return Text(f"{name}: {printable(trouble)}", style="bold red", no_wrap=True, overflow="ellipsis")
-    return Text("" if state.over else "Ctrl-C ends it", style="dim")
+    page = f"   {state.page} shows it in the browser" if state.page else ""
+    return Text("" if state.over else f"Ctrl-C ends it{page}", style="dim")

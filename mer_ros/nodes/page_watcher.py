@@ -69,6 +69,7 @@ class PageWatcher(WatcherNode):
         elif not self._feed.watched and self._image is not None:
             self.destroy_subscription(self._image)
             self._image = None
+        self.forget_stale()
         now_s = time.monotonic()
         silent = {name for name, heard_s in self._heard_s.items() if now_s - heard_s > SILENT_S}
         nothing = {"level": "silent", "message": f"has told nothing for more than {SILENT_S:.0f} s"}

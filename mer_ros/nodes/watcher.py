@@ -42,7 +42,7 @@ class WatcherNode(Node):
         self._answered: list[tuple[int, int]] = []  # the last ones that have
         self.conditions: dict[str, str] = {}
         self.counts: Counter[str] = Counter()
-        self._live_at = 0.0
+        self._live_at = self._spoken_at = 0.0
         self._listen(Emotion, "emotion", self._on_final, qos.emotions())
         self._listen(Emotion, "emotion/live", self._on_live, qos.interim())
         self._listen(UtteranceMessage, "utterance", self._on_utterance, qos.events())
@@ -60,9 +60,12 @@ class WatcherNode(Node):
         return len(self._open)
 
     def forget_stale(self) -> None:
-        """An interim estimate that no other follows says nothing of the present."""
-        if time.monotonic() - self._live_at > STALE_S:
+        """What nothing follows, an interim estimate or a piece of an utterance, says nothing of the present."""
+        now_s = time.monotonic()
+        if now_s - self._live_at > STALE_S:
             self.state.live = None
+        if now_s - self._spoken_at > STALE_S:
+            self.state.speaking = False
 
     def _listen(self, kind: Any, topic: str, callback: Any, profile: Any) -> None:
         self.create_subscription(kind, topic, self._guarded(callback), profile)
@@ -97,6 +100,7 @@ class WatcherNode(Node):
     def _on_utterance(self, message: UtteranceMessage) -> None:
         key, over = (message.id, to_ns(message.start)), message.state == UtteranceMessage.ENDED
         self.state.speaking = not over
+        self._spoken_at = time.monotonic()
         if key in self._answered:
             return
         if over and not self._open.get(key, False):

@@ -31,11 +31,12 @@ class Feed:
     """The title, how the graph is, who feels what now, what was said, and the last picture.
 
     No method waits for a reader. over: the graph has ended, and nothing more will come.
-    watched: readers there are now; set by the server.
+    address, watched: where it is served, and how many readers there are now; set by the server.
     """
 
     def __init__(self, title: str) -> None:
         self.over = False
+        self.address = ""
         self.watched = 0
         self._changed = threading.Condition()
         self._run = secrets.token_hex(4)  # a page that outlives us must not take another run's numbers for ours

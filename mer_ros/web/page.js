@@ -38,7 +38,7 @@
     const bars = make("dl", "bars"), words = make("p", "words"), rows = [];
     for (const emotion of emotions) {
       const fill = make("i", emotion), label = make("dt", "", emotion), share = make("dd", "");
-      const track = make("div", "track", fill);
+      const track = make("dd", "track", fill);
       track.setAttribute("aria-hidden", "true");
       bars.append(label, track, share);
       rows.push({ fill, label, share });

@@ -58,7 +58,7 @@ class PageServer:
             raise OptionError(
                 f"the page cannot be served on {ADDRESS} ({error.strerror or error}); leave --view out"
             ) from error
-        self.address = f"http://{ADDRESS}:{self._server.server_port}/"
+        self.address = feed.address = f"http://{ADDRESS}:{self._server.server_port}/"
         self._feed = feed
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="page")
         self._thread.start()

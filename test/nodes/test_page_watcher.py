@@ -86,6 +86,8 @@ def test_utterances_are_counted_whatever_comes_first(watcher):
     watcher._on_utterance(utterance(1, SpeechState.STARTED))
     assert state(watcher)["speaking"]
     assert watcher.pending == 1
+    watcher._spoken_at -= 60  # the microphone is gone
+    assert not state(watcher)["speaking"]
     watcher._on_utterance(utterance(1, SpeechState.ENDED))
     watcher._on_utterance(utterance(1, SpeechState.ENDED))
     assert (state(watcher)["heard"], watcher.pending) == (1, 1)

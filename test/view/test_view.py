@@ -95,6 +95,14 @@ def test_it_never_outgrows_the_screen(state, width):
     assert max(map(cell_len, lines)) <= width
 
 
+def test_the_page_in_the_browser_is_told_of():
+    state = filled()
+    state.page = "http://127.0.0.1:40000/"
+    lines = draw(state).rstrip("\n").split("\n")
+    assert "Ctrl-C ends it   http://127.0.0.1:40000/ shows it in the browser" in lines[-1]
+    assert len(lines) <= 23
+
+
 def test_the_bar_is_as_long_as_the_probability():
     joy = next(row for row in draw(filled()).split("\n") if "joy " in row and "█" in row)
     fear = next(row for row in draw(filled()).split("\n") if "fear " in row)
