@@ -60,6 +60,11 @@ def test_the_image_topic_is_meant_for_compressed_images_too():
     assert node("camera").remappings == ()
 
 
+def test_what_lies_below_the_topic_of_the_emotions_goes_with_it():
+    below = {(f"emotion{part}", f"/head/feelings{part}") for part in ("", "/live", "/events")}
+    assert below <= set(node("fusion", emotion_topic="/head/feelings").remappings)
+
+
 @pytest.mark.parametrize(
     ("settings", "expected"),
     [
