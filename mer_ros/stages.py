@@ -7,6 +7,7 @@ What is costly to load and keeps nothing of a recording (detector, recogniser, e
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -95,6 +96,8 @@ def told_faces(p: Values) -> ToldFaces | None:
 def observer(p: Values, faces: FaceDetector, apart: FaceEncoder | None = None, **changed: int) -> FaceObserver:
     """What the camera node runs. changed: options that differ from the parameters."""
     tracker = TrackerOptions(**p.group("tracker"))
+    if isinstance(faces, ToldFaces):  # to ask them costs nothing
+        tracker = replace(tracker, steady_period_ms=0)
     persons = PersonRecogniser(apart, PeopleOptions(**p.group("people"))) if apart is not None else None
     return FaceObserver(faces, ObserverOptions(**(p.group("observer") | changed), tracker=tracker), persons)
 

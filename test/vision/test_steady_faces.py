@@ -6,10 +6,13 @@ import cv2
 import numpy as np
 import pytest
 
+from mer_ros import stages
+from mer_ros.replay.options import ReplayOptions
 from mer_ros.replay.sample import SampleDialogue
 from mer_ros.utterance import Box, Frame
 from mer_ros.vision.change import ChangeWatch
 from mer_ros.vision.detector import iou, make_detector
+from mer_ros.vision.told_faces import ToldFaces
 from mer_ros.vision.tracker import FaceTracker, TrackerOptions
 
 PERIOD_NS = 40_000_000
@@ -170,6 +173,14 @@ def test_a_camera_that_pans_and_zooms_is_no_change() -> None:
         missed += any(max((iou(face.box, other.box) for face in faces), default=0) < 0.6 for other in others)
     assert missed <= len(frames) // 100
     assert spared.counts["detections_run"] < often.counts["detections_run"] / 2
+
+
+def test_faces_that_another_node_tracks_are_asked_for_always() -> None:
+    camera = ReplayOptions().settings()["camera"]
+    tracker = stages.observer(camera, ToldFaces())._tracker
+    assert tracker.options.steady_period_ms == 0
+    assert tracker.options.detect_period_ms == camera["tracker.detect_period_ms"]
+    assert stages.observer(camera, make_detector("none"))._tracker.options.steady_period_ms > 0
 
 
 def grey(seed=0, shift=0, light=0, noise=0.0):
