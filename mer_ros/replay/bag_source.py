@@ -138,7 +138,10 @@ class BagSource:
         for events in (self._frames(self._counted), self._chunks(self._counted)):
             next(events, None)
         refused = [warning for warning in self._notes.warnings if "cannot be used; the first" in warning]
-        return InputError(f"{self.path}: {refused[0]}") if refused else topics.nothing()
+        if refused:
+            return InputError(f"{self.path}: {refused[0]}")
+        damage = [warning for warning in self._notes.warnings if "damaged" in warning or "oversized" in warning]
+        return InputError(str(topics.nothing()) + (f" ({damage[0]})" if damage else ""))
 
     def _frames(self, counts: Counter[str] | None = None) -> Iterator[tuple[int, Frame]]:
         def convert(message: Any, log_ns: int) -> Frame:
@@ -159,10 +162,10 @@ class BagSource:
         if topic is None:
             return
         counts: Counter[str] = Counter() if told is None else told
-        clock, recent = TopicClock(counts), deque[tuple[int, Any]](maxlen=_REMEMBERED)
+        clock, recent = TopicClock(counts), deque[tuple[int, int, int]](maxlen=_REMEMBERED)
         total, reason = 0, ""
         stored = ((log_ns, (channel, content)) for channel, log_ns, content in self._bag.messages(topic.name))
-        for log_ns, (channel, content) in by_log_time(stored, counts):
+        for log_ns, (channel, content) in by_log_time(stored, counts, lambda item: len(item[1])):
             total += 1
             try:
                 message = topic.decode(channel, _unpacked(content))
@@ -171,10 +174,11 @@ class BagSource:
                 counts[f"refused_{kind}"] += 1
                 reason = reason or str(error)
                 continue
-            if (event.stamp_ns, content) in recent:
+            known = event.stamp_ns, len(content), hash(content)
+            if known in recent:
                 counts["duplicates"] += 1
                 continue
-            recent.append((event.stamp_ns, content))
+            recent.append(known)
             counts[kind] += 1
             counts[f"unstamped_{kind}"] += not isinstance(event, Cue) and not stamp_of(message)
             yield clock.key(event.stamp_ns, log_ns), event

@@ -4,35 +4,43 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 Item = TypeVar("Item")
 
 HELD = 8  # messages of a topic that wait for an earlier one
+HELD_BYTES = 256 << 20
 BACK_NS = 1_000_000_000  # times of recording that go back further are those of a clock that was set
 APART_NS = 2_000_000_000  # a stamp's distance from the time of recording may change by so much: queues, slow drivers
 
 
-def by_log_time(messages: Iterable[tuple[int, Item]], counts: Counter[str]) -> Iterator[tuple[int, Item]]:
+def by_log_time(
+    messages: Iterable[tuple[int, Item]], counts: Counter[str], size: Callable[[Item], int] = lambda item: 0
+) -> Iterator[tuple[int, Item]]:
     """Messages of one topic, those that were written a little late put into their place, as players do.
 
-    messages: (time of recording in ns, anything). At most `HELD` wait. Where the time goes back by more than a
+    messages: (time of recording in ns, anything). At most `HELD` wait, and no more than
+    `HELD_BYTES` by their `size`, but for one. Where the time goes back by more than a
     second, the clock was set: nothing is moved across that. counts: messages_out_of_order, those that came too late.
     """
     waiting: list[tuple[int, int, Item]] = []
     newest = last = -(2**63)
+    held_bytes = 0
     for number, (log_ns, item) in enumerate(messages):
         if log_ns < newest - BACK_NS:
             for time_ns, _, held in sorted(waiting, key=lambda entry: entry[:2]):
                 yield time_ns, held
             waiting.clear()
+            held_bytes = 0
             newest = last = log_ns
         newest = max(newest, log_ns)
         counts["messages_out_of_order"] += log_ns < last
         heapq.heappush(waiting, (log_ns, number, item))
-        if len(waiting) > HELD:
+        held_bytes += size(item)
+        while len(waiting) > HELD or (held_bytes > HELD_BYTES and waiting):
             last, _, held = heapq.heappop(waiting)
+            held_bytes -= size(held)
             yield last, held
     while waiting:
         time_ns, _, held = heapq.heappop(waiting)

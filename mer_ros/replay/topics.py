@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,7 @@ from mer_ros.replay.decoding import Decoder
 from mer_ros.replay.storage.bag import Bag
 from mer_ros.replay.storage.channel import Channel
 
+_SHOWN = 20  # topics in a sentence
 _DEPTH_IMAGES = "/compressedDepth"  # of image_transport: no picture, though its type is the same
 
 
@@ -123,7 +124,7 @@ class Topics:
         silent = ", ".join(sorted(self._silent & (self.images.keys() | self.audio.keys())))
         empty = f"; {silent} has no messages" if silent else ""
         return InputError(
-            f"{self._path} holds neither images nor sound of a known type: its topics are {', '.join(self._names)}"
+            f"{self._path} holds neither images nor sound of a known type: its topics are {_some(self._names)}"
             f"{empty}{unknown}"
         )
 
@@ -148,4 +149,9 @@ class Topics:
 
 
 def _list(topics: Mapping[str, Topic]) -> str:
-    return ", ".join(f"{topic.name} ({topic.type_name})" for topic in topics.values())
+    return _some([f"{topic.name} ({topic.type_name})" for topic in topics.values()])
+
+
+def _some(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return ", ".join(names[:_SHOWN]) + rest

@@ -14,6 +14,7 @@ from recording_runs import S, sure, utterance, write_run
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "replay"))
 
 from bags import Layout, write_recording
+from replayed import CHEAP
 
 from mer_ros.cli import main
 from mer_ros.evaluation.recordings.labels import read_labels
@@ -175,6 +176,31 @@ def test_meld_from_clips_to_scores(tmp_path, capsys):
     assert all(item["modalities"][name]["available"] for item in said for name in ("audio", "text"))
     assert any(item["modalities"]["face"]["available"] for item in said)
     assert told["ms_p50"] > 0
+
+
+@needs_voices
+@pytest.mark.timeout(900)  # on a machine that is busy
+def test_a_cluster_gives_the_same_scores(tmp_path, capsys):
+    distributed = pytest.importorskip("distributed", reason="the extra `cluster` is not installed")
+    (tmp_path / "clips").mkdir()
+    spoken_clip(tmp_path / "clips/dia7_utt0.mp4", 1)
+    spoken_clip(tmp_path / "clips/dia12_utt3.mp4", 3)
+    (tmp_path / "dev.csv").write_text("Emotion,Dialogue_ID,Utterance_ID\njoy,7,0\nneutral,12,3\n")
+    (tmp_path / "cheap.yaml").write_text(CHEAP)
+    asked = ("meld", "--clips", tmp_path / "clips", "--csv", tmp_path / "dev.csv", "--quiet")
+    asked = (*asked, "--params-file", tmp_path / "cheap.yaml", "--output")
+    assert called(capsys, *asked, tmp_path / "here") == (0, "", "")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
+    ) as cluster:
+        assert called(capsys, *asked, tmp_path / "there", "--scheduler", cluster.scheduler_address)[0] == 0
+    for name in ("emotions.jsonl", "summary.json"):
+        assert (tmp_path / "there" / name).read_bytes() == (tmp_path / "here" / name).read_bytes()
+    here, there = (json.loads((tmp_path / at / "scores.json").read_text()) for at in ("here", "there"))
+    assert {k: v for k, v in here.items() if not k.startswith("ms_")} == {
+        k: v for k, v in there.items() if not k.startswith("ms_")
+    }
+    assert here["n"] == 2
 
 
 @needs_voices

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import struct
 import tempfile
+import tracemalloc
 from pathlib import Path
 
 import lz4.frame
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from rosbags.rosbag2 import CompressionFormat, CompressionMode, Reader, StoragePlugin, Writer
 
 from mer_ros.errors import InputError
-from mer_ros.replay.bag import find_recordings, open_recording
+from mer_ros.replay.bag import RecordingOptions, find_recordings, open_recording
 from mer_ros.utterance import AudioChunk, Frame
 
 START = 1_700_000_000 * NS
@@ -309,6 +310,51 @@ def test_what_a_killed_recorder_left_beside_a_database_is_read(bag, tmp_path):
     source = open_recording(killed)
     assert said(source.events()) == WHOLE
     assert any("-wal" in warning for warning in source.warnings)
+
+
+@pytest.mark.parametrize(
+    ("key", "name", "encoding", "damaged"),
+    [
+        ("x", "/mic", "cdr", 1),
+        (None, "/mic", "cdr", 1),
+        (1e300, "/mic", "cdr", 1),
+        (1, b"\xff", "cdr", 1),
+        (1, "/a" * 600, "cdr", 1),
+        (1, "/mic", None, 1),
+        (1, "/mic\x1b[31m'; DROP TABLE messages;--../../etc", "cdr", 0),
+    ],
+)
+def test_what_no_recorder_writes_into_a_database_is_passed_over(tmp_path, key, name, encoding, damaged):
+    kind, sound = "audio_common_msgs/msg/AudioData", b"\0\1\0\0" + (320).to_bytes(4, "little") + b"\1" * 320
+    with contextlib.closing(sqlite3.connect(tmp_path / "talk.db3")) as base:
+        base.execute("CREATE TABLE topics(id, name, type, serialization_format)")
+        base.execute("CREATE TABLE messages(id INTEGER PRIMARY KEY, topic_id, timestamp, data)")
+        for topic in ((key, name, kind, encoding), (2, "/ok", kind, "cdr")):
+            base.execute("INSERT INTO topics VALUES (?, ?, ?, ?)", topic)
+        for row in ((key, NS, sound), (2, NS, sound), (2, "now", sound), (2, 2 * NS, "text"), (2, 3 * NS, sound)):
+            base.execute("INSERT INTO messages(topic_id, timestamp, data) VALUES (?, ?, ?)", row)
+        base.commit()
+    source = open_recording(tmp_path / "talk.db3", RecordingOptions(audio_topic="/ok"))
+    assert len(list(source.events())) == 2
+    assert source.counts["damaged_rows"] == 2
+    assert source.counts["damaged_topics"] == damaged
+    assert not source.is_whole
+
+
+@pytest.mark.parametrize("method", ["zstd", "lz4"])
+@pytest.mark.parametrize("told", [2**40, 2**63, 100 << 20])
+def test_chunks_that_swell_beyond_all_measure_take_no_memory(tmp_path, method, told):
+    """Those that promise more than is accepted, and those that hold more than they promise."""
+    swollen = bytes(400 << 20)
+    packed = zstd.compress(swollen) if method == "zstd" else lz4.frame.compress(swollen)
+    del swollen
+    (tmp_path / "bomb.mcap").write_bytes(MAGIC + chunk(method, b"", size=told, packed=packed) * 3)
+    tracemalloc.start()
+    with pytest.raises(InputError, match="damaged chunks"):
+        open_recording(tmp_path / "bomb.mcap")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < (260 << 20)
 
 
 @pytest.mark.parametrize("journal", [b"", b"rubbish" * 100])

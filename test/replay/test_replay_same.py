@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import soxr
+from bags import Layout, write_recording
 from replayed import SECOND, LoudVad, Made, tones
 
 from mer_ros import stages
@@ -108,6 +109,25 @@ def test_the_same_bytes_in_one_thread_and_after_another_recording(first, tmp_pat
 def test_cuts_and_order_do_not_matter(first, tmp_path, events, change):
     replay_one(Made(change(events)), tmp_path / "run", OPTIONS)
     assert lines(tmp_path / "run") == lines(first)
+
+
+@pytest.mark.parametrize("at_s", [2.4, 5.77], ids=["in the first words", "later"])
+def test_a_bag_cut_in_two_and_joined_gives_the_same_emotions(tmp_path, events, at_s):
+    """Each half mixes its topics in its own way, as two recorders may."""
+    whole = write_recording(tmp_path / "whole", events, layout=Layout(encoding="png"))
+    cut_ns = round((1 + at_s) * SECOND)
+    halves = [[e for e in events if e.stamp_ns < cut_ns], [e for e in events if e.stamp_ns >= cut_ns]]
+    (tmp_path / "joined").mkdir()
+    for number, (half, order) in enumerate(zip(halves, ("logged", "image"), strict=True)):
+        part = write_recording(tmp_path / f"{number}", half, layout=Layout(encoding="png", order=order))
+        next(part.glob("*.mcap")).rename(tmp_path / "joined" / f"talk_{number}.mcap")
+    told = []
+    for bag in (whole, tmp_path / "joined"):
+        summary = replay_one(bag, tmp_path / f"run {bag.name}", OPTIONS, name="talk")
+        assert summary.content["complete"]
+        told.append((tmp_path / f"run {bag.name}" / "emotions.jsonl").read_bytes())
+    assert told[0] == told[1]
+    assert told[0].count(b"\n") == 2
 
 
 @pytest.mark.parametrize("rate", [44_100, 48_000, 8_000])

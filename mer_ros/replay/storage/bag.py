@@ -22,6 +22,7 @@ SUFFIXES = (".mcap", ".db3", ".mcap.zstd", ".db3.zstd")
 _LARGEST_METADATA = 16 * 1024 * 1024
 _NUMBERED = re.compile(r"(.*)_(\d+)")
 _COPY_BYTES = 16 * 1024 * 1024
+_MOST_TIMES = 1000  # so well nothing is compressed that a camera saw
 _SPARE_BYTES = 1024 * 1024 * 1024  # of the temporary folder's disk, which are never filled
 
 
@@ -162,7 +163,7 @@ def _open(path: Path, notes: Notes) -> BagFile:
 
 def _unpacked(path: Path, folder: Path, notes: Notes) -> Path:
     """A copy that SQLite can read: it needs a file that is not compressed."""
-    target = folder / path.name[: -len(".zstd")]
+    target, size = folder / path.name[: -len(".zstd")], path.stat().st_size
     try:
         with path.open("rb") as packed, target.open("wb") as out, open_zstd(packed) as source:
             while block := source.read(_COPY_BYTES):
@@ -171,6 +172,8 @@ def _unpacked(path: Path, folder: Path, notes: Notes) -> Path:
                         f"{path} does not fit into {folder.parent} when unpacked: set TMPDIR to a larger one"
                     )
                 out.write(block)
+                if out.tell() > max(_SPARE_BYTES, _MOST_TIMES * size):
+                    raise InputError(f"{path} holds more than {_MOST_TIMES} times its size: that is no recording")
     except zstd_errors() as error:
         notes.is_whole = False
         notes.warn(f"{path.name} is cut off or damaged: it is read as far as it can be ({error})")

@@ -10,6 +10,7 @@ from typing import Protocol
 
 MAX_MESSAGE_BYTES = 384 * 1024 * 1024  # the largest raw image that is decoded: 40 megapixels of four 16-bit channels
 MAX_DEFINITION_BYTES = 1024 * 1024
+LONGEST_NAME = 1000  # of a topic or a type
 _MOST_PLACES = 100_000
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mer_ros.errors import InputError
-from mer_ros.replay.storage.channel import MAX_DEFINITION_BYTES, MAX_MESSAGE_BYTES, Channel, Notes
+from mer_ros.replay.storage.channel import LONGEST_NAME, MAX_DEFINITION_BYTES, MAX_MESSAGE_BYTES, Channel, Notes
 from mer_ros.replay.storage.compression import MAX_CHUNK_BYTES, inflate, open_zstd, zstd_errors
 
 MAGIC = b"\x89MCAP0\r\n"
@@ -164,6 +164,9 @@ class McapFile:
             return
         schema = self._schemas.get(fields.number(2), ("", "", ""))
         topic, encoding = fields.text(), fields.text()
+        if max(map(len, (topic, encoding, schema[0]))) > LONGEST_NAME:
+            self._notes.damage("damaged_topics", self.path, -key)
+            return
         self._channels.setdefault(key, Channel(key, topic, schema[0], encoding, schema[2], schema[1]))
 
     def _read_summary(self, stream: BinaryIO) -> bool:

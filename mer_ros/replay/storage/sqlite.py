@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import quote
 
 from mer_ros.errors import InputError
-from mer_ros.replay.storage.channel import MAX_DEFINITION_BYTES, MAX_MESSAGE_BYTES, Channel, Notes
+from mer_ros.replay.storage.channel import LONGEST_NAME, MAX_DEFINITION_BYTES, MAX_MESSAGE_BYTES, Channel, Notes
 
 MAGIC = b"SQLite format 3\x00"
 _HEAD_BYTES = 100  # of a database (sqlite.org/fileformat.html, 1.3)
@@ -37,7 +37,7 @@ class SqliteFile:
         try:
             with closing(self._open()) as base:
                 self._check_tables(base)
-                self.channels = tuple(_channels(base))
+                self.channels = tuple(_channels(base, path, notes))
                 self.extent_ns = _extent(base)
         except sqlite3.Error as error:
             raise InputError(f"{path} is damaged: its list of topics cannot be read ({error})") from error
@@ -110,11 +110,15 @@ class SqliteFile:
             raise InputError(f"{self.path} is an SQLite file but no bag: it has no tables 'topics' and 'messages'")
 
 
-def _channels(base: sqlite3.Connection) -> Iterator[Channel]:
+def _channels(base: sqlite3.Connection, path: Path, notes: Notes) -> Iterator[Channel]:
     definitions = {name: (text, form) for name, form, text in _definitions(base)}
     topics = base.execute("SELECT id, name, type, serialization_format FROM topics ORDER BY id")
-    for key, topic, type_name, encoding in topics.fetchall():
-        yield Channel(int(key), str(topic), str(type_name), str(encoding), *definitions.get(type_name, ("", "")))
+    for place, (key, *texts) in enumerate(topics.fetchall()):
+        if not isinstance(key, int) or not all(isinstance(t, str) and len(t) <= LONGEST_NAME for t in texts):
+            notes.damage("damaged_topics", path, -place - 1)
+            continue
+        topic, type_name, encoding = texts
+        yield Channel(key, topic, type_name, encoding, *definitions.get(type_name, ("", "")))
 
 
 def _definitions(base: sqlite3.Connection) -> list[tuple[str, str, str]]:
