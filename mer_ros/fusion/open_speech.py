@@ -10,7 +10,8 @@ import numpy as np
 from mer_ros.emotion import Modality, ModalityEstimate
 from mer_ros.utterance import SAMPLE_RATE, SpeechState, Transcript, Utterance
 
-_LONGEST_SAMPLES = 15 * SAMPLE_RATE  # the oldest are forgotten beyond it
+# The oldest are forgotten beyond it: what was said long ago tells little of the moment, and hearing it again costs.
+_LONGEST_SAMPLES = 8 * SAMPLE_RATE
 
 
 @dataclass

@@ -387,7 +387,7 @@ def test_interim_estimates_of_a_new_dialogue_know_nothing_of_the_old_one():
     assert (first.turn, live.turn, live.dialogue_id, live.context) == (1, 1, "", ())
 
 
-def test_a_monologue_keeps_its_last_fifteen_seconds():
+def test_a_monologue_keeps_its_last_eight_seconds():
     lengths = []
 
     def listen(part, person_id, *, remember=True):
@@ -400,7 +400,7 @@ def test_a_monologue_keeps_its_last_fifteen_seconds():
         piece = Utterance(1, state, 0, (k + 1) * SECOND, np.zeros(16_000, np.int16), k * 16_000)
         fuser.utterance(piece, (k + 1) * SECOND)
         assert [e.utterance_id for e in fuser.live((k + 1) * SECOND)] == [1]
-    assert lengths == [min(k + 1, 15) * 16_000 for k in range(20)]
+    assert lengths == [min(k + 1, 8) * 16_000 for k in range(20)]
     quiet = Utterance(1, SpeechState.ONGOING, 0, 22 * SECOND, np.zeros(0, np.int16), 20 * 16_000)
     fuser.utterance(quiet, 22 * SECOND)
     assert [e.utterance_id for e in fuser.live(22 * SECOND)] == [1]
