@@ -147,10 +147,11 @@ class CameraNode(PipelineNode):
 
     def _is_affordable(self, message: Image | CompressedImage) -> bool:
         """Under load frames are left out first; then windows get smaller, then interim ones are left out."""
-        level = self._load.level
-        wanted = self._load.wants((self.now_ns() - to_ns(message.header.stamp)) / MS, steady_ns())
-        if not wanted:
+        level, stamp_ns = self._load.level, to_ns(message.header.stamp)
+        wanted = self._load.wants((self.now_ns() - stamp_ns) / MS, steady_ns())
+        if not wanted:  # whoever ended before it need not wait for a frame that is looked at
             self._seen_s = time.monotonic()
+            self._publish(self._eye.poll(stamp_ns + self._eye.options.deadline_ms * MS))
         if self._load.level != level:
             self._eye.options = reduced(self._wanted, self._load.level)
             self.get_logger().warning(f"load: {LEVELS[self._load.level]}")

@@ -36,6 +36,7 @@ from mer_ros.respawn import WRONG_SETTINGS, Respawn, sentence
 ENDS_GRAPH, NO_RESPAWN = "--ends-graph", "--no-respawn"
 _LOOK_S = 0.1
 _TRIM_S = 60.0
+_SWITCH_S = 0.001  # how long a node computes in Python while another one waits: sound comes every 20 ms
 
 _making = threading.Lock()  # modules are loaded and nodes are made one after the other
 
@@ -129,6 +130,7 @@ def main() -> int:
     except RCLError as error:
         print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
         return WRONG_SETTINGS
+    sys.setswitchinterval(_SWITCH_S)
     threads = [threading.Thread(target=partial(part.run, ended), name=part.name) for part in parts]
     for thread in threads:
         thread.start()

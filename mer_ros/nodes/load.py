@@ -33,6 +33,7 @@ _CALM_SLOTS = 5  # so many good ones in a row before a level is given back
 _LOAD = (0.85, 1.7, 3.4)  # time asked of each second for all frames that come, above which each level begins
 _RELIEF = 0.7  # of that: below it a level is given back
 _FORGET = 0.1  # weight of the newest cost in the moving average
+_COLD = 5  # frames that cost more than those after them, as everything is used for the first time
 _SLOWEST_NS = S // 5
 _BASE_SLOTS = 10  # that the usual age of a frame is taken from: its least, so that clocks need not agree
 
@@ -48,6 +49,7 @@ class FramePolicy:
         self.level = 0
         self.counts: Counter[str] = Counter()
         self._cost_ns = 0.0
+        self._spent = 0
         self._used_ns: int | None = None
         self._slot_ns: int | None = None
         self._calm = 0
@@ -72,7 +74,9 @@ class FramePolicy:
 
     def spent(self, cost_ns: int) -> None:
         """Tell what a frame that was used has cost."""
-        self._cost_ns += (cost_ns - self._cost_ns) * (_FORGET if self._cost_ns else 1.0)
+        self._spent += 1
+        if self._spent > _COLD:
+            self._cost_ns += (cost_ns - self._cost_ns) * (_FORGET if self._cost_ns else 1.0)
 
     @property
     def _period_ns(self) -> float:

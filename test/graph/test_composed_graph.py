@@ -25,6 +25,9 @@ PATIENT = """\
 /**/fusion:
   ros__parameters:
     fusion.deadline_ms: 20000.0
+/**/camera:
+  ros__parameters:
+    load.shed: false
 /**/file_player:
   ros__parameters:
     tail_s: 10.0

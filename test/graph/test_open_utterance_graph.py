@@ -36,6 +36,7 @@ SETTINGS = """\
 /**/camera:
   ros__parameters:
     reliability: reliable
+    load.shed: false
 /**/fusion:
   ros__parameters:
     fusion.deadline_ms: 3000.0

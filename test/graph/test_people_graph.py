@@ -28,6 +28,7 @@ PATIENT = """
   ros__parameters:
     reliability: reliable
     observer.deadline_ms: 30000
+    load.shed: false
     qos_overrides./image_raw.subscription.depth: 500
 /**/fusion:
   ros__parameters:

@@ -32,7 +32,10 @@ def played(own_domain, tmp_path_factory) -> SimpleNamespace:
     ear = Ear()
     logs = tmp_path_factory.mktemp("logs")
     file = tmp_path_factory.mktemp("settings") / "patient.yaml"  # on a busy machine words come late
-    file.write_text("/**/fusion:\n  ros__parameters:\n    fusion.deadline_ms: 20000.0\n")
+    file.write_text(
+        "/**/fusion:\n  ros__parameters:\n    fusion.deadline_ms: 20000.0\n"
+        "/**/camera:\n  ros__parameters:\n    load.shed: false\n"
+    )
     with GraphProcesses(describe(GraphSettings(play="sample", params_file=str(file))), logs) as processes:
         until = time.monotonic() + 180
         while processes.poll() and time.monotonic() < until:
