@@ -7,7 +7,9 @@ from ear import Ear
 from mouth import Mouth
 from std_msgs.msg import Bool, String
 
+from mer_ros.messages.image import pixels_of
 from mer_ros.nodes import qos
+from mer_ros.vision.detector import make_detector
 
 hri = pytest.importorskip("hri_msgs.msg", reason="hri_msgs is not installed")
 
@@ -84,3 +86,59 @@ def test_who_speaks_is_told_below_humans(ear: Ear, start):
     assert ear.wait(lambda: listener.heard["voices/tracked"][-1].ids == [], 60)
     assert ear.wait(lambda: int(ear.value("humans", "topics")) == 5)
     assert ear.value("humans", "faults") == ""
+
+
+class FaceTracker:
+    """Another node's face detector: it finds the faces in each picture that is published, and tells of them."""
+
+    def __init__(self, node, images) -> None:
+        self._images = images
+        self._detector = make_detector()
+        self._lists = node.create_publisher(hri.IdsList, "/humans/faces/tracked", qos.humans())
+        self._places = {
+            name: node.create_publisher(hri.NormalizedRegionOfInterest2D, f"/humans/faces/{name}/roi", qos.humans())
+            for name in ("left", "right")
+        }
+        self.rest()
+
+    def rest(self) -> None:
+        self._lists.publish(hri.IdsList(ids=list(self._places)))
+
+    def publish(self, message) -> None:
+        """In place of the publisher of the pictures."""
+        self._images.publish(message)
+        self._lists.publish(hri.IdsList(header=message.header, ids=list(self._places)))
+        width, height = message.width, message.height
+        for found in self._detector.detect(pixels_of(message)):
+            box = found.box
+            name = "left" if box.x + box.width / 2 < width / 2 else "right"
+            region = hri.NormalizedRegionOfInterest2D(
+                header=message.header,
+                xmin=box.x / width,
+                ymin=box.y / height,
+                xmax=(box.x + box.width) / width,
+                ymax=(box.y + box.height) / height,
+                c=found.score,
+            )
+            self._places[name].publish(region)
+
+
+def test_faces_that_another_node_finds_are_seen_and_told_of_by_its_names(ear: Ear, start, tmp_path):
+    params = tmp_path / "blind.yaml"
+    params.write_text("/**/camera:\n  ros__parameters:\n    detector: none\n")
+    start(humans=True, faces_from="humans", params_file=str(params), speech_to_text=False)
+    listener, mouth = Listener(ear.node), Mouth(ear.node)
+    assert ear.wait_active("humans", "fusion", "camera", "microphone", timeout_s=200)
+    assert mouth.wait_for_listeners()
+    others = mouth.images = FaceTracker(ear.node, mouth.images)
+    assert ear.wait(lambda: others.rest() or ear.node.count_subscribers("/humans/faces/left/roi") >= 3)
+    end = mouth.say()
+    mouth.say(end)
+    assert ear.wait(lambda: len(ear.heard["emotion"]) >= 1, 120)
+    assert any(window.track_id for window in list(ear.heard["visual_window"]))
+    assert int(ear.value("camera", "frames_with_told_faces")) > 0
+    names = {topic.split("/")[1] for topic, heard in listener.heard.items() if topic.endswith("/expression") and heard}
+    assert names
+    assert names <= {"left", "right"}
+    assert {face.data for face in listener.of("persons", "/face_id")} & names
+    assert ear.node.count_publishers("/humans/faces/tracked") == 1  # it keeps to itself what that node tells
