@@ -210,4 +210,4 @@ def test_real_talkers_side_by_side(clips, shared: Path) -> None:
             assert window.samples  # who speaks is never taken to be out of view
             chosen_left = window.samples[0].box.x < pair[0][0].shape[1] - 20
             right[begin_ms, end_ms] = right.get((begin_ms, end_ms), 0) + (chosen_left == left)
-    assert all(count >= 11 for count in right.values()), right  # 12 and 11 of 12 as measured, nine tenths and more
+    assert sum(right.values()) >= 22, right  # of 24: more than nine tenths
