@@ -27,6 +27,11 @@ REFUSED = 1e6
 STRANGER = 0.55  # 1 - correlation
 HIDDEN_MS = 1_500  # a face just out of view may well be there still, unseen by the detector: it stays hidden so long
 ALIKE = 0.9  # a followed face is looked at anew when its look correlates by less with that when it was detected
+#: Faces that touch, or did so lately, are told apart by their looks above all: the flow of one may stick to the other,
+#: and each may have gone on as it came. In 48 crossings of four GRID talkers, half of them wholly behind each other, on
+#: which this was chosen, no id goes to another face; it does in 12 where distance counts as much as elsewhere.
+PARTED_MS = 400
+MEETING_DISTANCE, MEETING_LOOK = 0.25, 2.0
 SURE = 3  # detections of a face that let it be followed without: what was found once may be no face
 LARGER = 1.5  # a new face must be this much larger in area to take the place of another
 
@@ -82,6 +87,16 @@ class FacesInFrame:
 
 
 @dataclass
+class _Meeting:
+    """How a face came to where it touches another one. last_ns: when it last did."""
+
+    place: NDArray[np.float64]
+    speed: NDArray[np.float64]
+    begun_ns: int
+    last_ns: int
+
+
+@dataclass
 class _Track:
     id: int
     place: NDArray[np.float64]  # middle x, middle y, width, height
@@ -96,6 +111,7 @@ class _Track:
     detected: bool = True
     missed: bool = False  # by the last detection
     detections: int = 1
+    meeting: _Meeting | None = None
 
     def area(self) -> float:
         return float(self.place[2] * self.place[3])
@@ -143,6 +159,7 @@ class FaceTracker:
             self._advance(track, move, now)
             self._slipped |= followed and not track.in_view
         self._forget(now)
+        self._meet(now)
         period_ns = self.options.detect_period_ms * MS
         if self._detected_ns is None or now - (self._detected_ns if self._slipped else self._looked_ns) >= period_ns:
             self._looked_ns = now
@@ -153,6 +170,17 @@ class FaceTracker:
                 self._detected_ns, self._slipped = now, False
                 self._detect(frame)
         return self._view(now)
+
+    def _meet(self, now: int) -> None:
+        """Take note of the faces that touch others."""
+        for track in self._tracks:
+            others = (t for t in self._tracks if t is not track and (t.in_view or track.in_view))
+            if any(_overlap(track.place, other.place, 1.0) for other in others):
+                if track.meeting is None:
+                    track.meeting = _Meeting(track.place.copy(), track.speed, now, now)
+                track.meeting.last_ns = now
+            elif track.meeting is not None and now - track.meeting.last_ns > PARTED_MS * MS:
+                track.meeting = None
 
     def _is_steady(self, now: int) -> bool:
         """Whether the detector would find what is followed already, as far as can be told without it."""
@@ -197,10 +225,11 @@ class FaceTracker:
             track.in_view = False
 
     def _expect(self, track: _Track, now: int) -> None:
-        """Where an unseen face should be: it went on from where it last was, ever slower."""
-        unseen_s = (now - track.known_ns) / 1e9
-        track.place = track.found.copy()
-        track.place[:2] += track.speed * (1.0 - np.exp(-SLOWING_PER_S * unseen_s)) / SLOWING_PER_S
+        """Where an unseen face should be: it went on from where it last was by itself."""
+        if track.meeting is not None:
+            track.place = _gone_on(track.meeting.place, track.meeting.speed, now - track.meeting.begun_ns)
+        else:
+            track.place = _gone_on(track.found, track.speed, now - track.known_ns)
 
     def _detect(self, frame: Frame) -> None:
         self.counts["detections_run"] += 1
@@ -253,14 +282,18 @@ class FaceTracker:
         for row, track in enumerate(self._tracks):
             unseen_s = (now - track.known_ns) / 1e9
             gate = GATE + (0.0 if track.in_view else GATE_PER_S * unseen_s)
+            spots, far, other_look = [track.place], 1.0, 1.0
+            if (meeting := track.meeting) is not None:
+                spots.append(_gone_on(meeting.place, meeting.speed, now - meeting.begun_ns))
+                far, other_look = MEETING_DISTANCE, MEETING_LOOK
             for column, place in enumerate(places):
                 size = np.sqrt(max(track.area(), place[2] * place[3]))
-                distance = float(np.hypot(*(place[:2] - track.place[:2]))) / size
+                distance = min(float(np.hypot(*(place[:2] - spot[:2]))) for spot in spots) / size
                 growth = abs(np.log(place[2] * place[3] / track.area())) / 2
                 unlike = 1.0 - float(np.vdot(looks[column], track.look))
                 somebody_else = not track.in_view and unlike > STRANGER
                 if distance <= gate and growth <= 0.7 and not somebody_else:
-                    cost[row, column] = distance + 0.5 * growth + unlike
+                    cost[row, column] = far * distance + 0.5 * growth + other_look * unlike
         rows, columns = linear_sum_assignment(cost)
         return {
             int(column): self._tracks[row]
@@ -278,9 +311,9 @@ class FaceTracker:
     ) -> None:
         self._move(track, place, now)
         track.score, track.landmarks = detection.score, detection.landmarks
-        # Slowly, so that a face half hidden by another does not take on its looks.
-        blend = 0.7 * track.look + 0.3 * look
-        track.look = (blend / max(float(np.linalg.norm(blend)), 1e-6)).astype(np.float32)
+        if track.meeting is None:  # a face half hidden by another must not take on its looks
+            blend = 0.7 * track.look + 0.3 * look
+            track.look = (blend / max(float(np.linalg.norm(blend)), 1e-6)).astype(np.float32)
         track.detected_look = look
         track.detections += 1
         track.in_view = track.detected = True
@@ -334,9 +367,16 @@ class FaceTracker:
         return small / max(float(np.linalg.norm(small)), 1e-6)
 
 
-def _overlap(a: NDArray[np.float64], b: NDArray[np.float64]) -> bool:
-    """Whether two faces cover each other by a third or more of their sizes, along both axes."""
-    return bool((np.abs(a[:2] - b[:2]) < 0.67 * (a[2:] + b[2:]) / 2).all())
+def _overlap(a: NDArray[np.float64], b: NDArray[np.float64], share: float = 0.67) -> bool:
+    """Whether the middles of two faces are closer than this share of their mean size, along both axes."""
+    return bool((np.abs(a[:2] - b[:2]) < share * (a[2:] + b[2:]) / 2).all())
+
+
+def _gone_on(place: NDArray[np.float64], speed: NDArray[np.float64], elapsed_ns: int) -> NDArray[np.float64]:
+    """Where a face is that has gone on with its speed, pixels a second, ever slower."""
+    gone = place.copy()
+    gone[:2] += speed * (1.0 - np.exp(-SLOWING_PER_S * elapsed_ns / 1e9)) / SLOWING_PER_S
+    return gone
 
 
 def _place(box: Box) -> NDArray[np.float64]:

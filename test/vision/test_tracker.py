@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import time
+from itertools import combinations
 
 import cv2
 import numpy as np
@@ -73,6 +74,30 @@ def test_ids_of_real_faces_that_cross(astronaut, hopper, scene, apart) -> None:
             ids[int(np.argmin([np.hypot(x - left, y - top) for left, top in corners]))].append(face.id)
     assert all(len(found) == 3 and len(set(found)) == 1 for found in ids)
     assert ids[0][0] != ids[1][0]
+
+
+@pytest.mark.parametrize("apart", [0, 60])
+@pytest.mark.parametrize("pair", list(combinations(range(4), 2)))
+def test_ids_of_talkers_that_cross(clips, scene, pair, apart) -> None:
+    """Two talking faces, cut out round, pass each other; at 0 one is wholly hidden on the way."""
+    detector = make_detector()
+    cards = []
+    for frames in (list(clips.values())[n] for n in pair):
+        box = detector.detect(frames[0])[0].box
+        rows = slice(max(0, box.y - box.height // 4), box.y + box.height * 5 // 4)
+        columns = slice(max(0, box.x - box.width // 4), box.x + box.width * 5 // 4)
+        cards.append([cv2.resize(frame[rows, columns], (130, 150)) for frame in frames])
+    oval = cv2.ellipse(np.zeros((150, 130, 1), np.uint8), (65, 75), (60, 74), 0, 0, 360, 1, -1) > 0
+    tracker, ids = FaceTracker(detector), ({}, {})
+    for n in range(64):
+        image, corners = scene.room.copy(), (min(490, 10 + 9 * n), max(10, 490 - 9 * n))
+        for x, y, card in zip(corners, (120, 120 + apart), cards, strict=True):
+            np.copyto(image[y : y + 150, x : x + 130], card[n], where=oval)
+        for face in tracker.update(Frame(n * PERIOD_NS, image)).faces:
+            middle = face.box.x + face.box.width / 2 - 65
+            ids[int(np.argmin([abs(middle - x) for x in corners]))][n] = face.id
+    assert [sorted(found[n] for found in ids) for n in (8, 63)] == [[1, 2]] * 2
+    assert all(found[8] == found[63] for found in ids)
 
 
 @pytest.mark.parametrize(("gap_ms", "same"), [(400, True), (1_000, True), (2_500, False)])
