@@ -86,7 +86,7 @@ def calibration(bins: Sequence[Mapping[str, Any]]) -> Markup:
     return tag(
         "svg",
         *marks,
-        viewBox=f"0 0 {LEFT + SIDE + 14} {SIDE + 8 + FOOT}",
+        viewBox=f"0 0 {LEFT + SIDE + 20} {SIDE + 8 + FOOT}",
         class_="calibration",
         role="img",
         aria_label=f"Calibration: {told or 'nothing to tell'}",

@@ -53,7 +53,7 @@ def comparison(first: Run, second: Run) -> str:
     parts = [
         _header(runs, pairs),
         _scores(runs),
-        section("changed", "Told otherwise", *_changes(pairs)),
+        section("changed", "Told otherwise", *_changes(pairs, several=len(whole.recordings) > 1)),
         section("dialogue", "Dialogue", shown),
         section("utterances", "What was said", utterances(spoken, recordings=len(whole.recordings) > 1)),
         _latency(runs),
@@ -148,9 +148,14 @@ def _apart(bounds: Sequence[Any]) -> Markup:
     return tag("td", "apart" if apart else "overlap", class_="apart" if apart else None)
 
 
-def _changes(pairs: Pairing) -> list[Markup | None]:
+def _changes(pairs: Pairing, *, several: bool) -> list[Markup | None]:
+    """several: whether to say in which recording each utterance is."""
+
+    def at(s: Spoken) -> str:
+        return f"{s.recording} {clock(s.start_s)}" if several else clock(s.start_s)
+
     rows = [
-        [clock(a.start_s), tag("td", a.words or "(no words)", class_="wrap"), tag("td", chip(a), class_="t"),
+        [at(a), tag("td", a.words or "(no words)", class_="wrap"), tag("td", chip(a), class_="t"),
          tag("td", chip(b), class_="t"), tag("td", a.label or b.label or "", class_="t")]
         for a, b in pairs.changed[:MOST_CHANGES]
     ]  # fmt: skip
@@ -160,13 +165,14 @@ def _changes(pairs: Pairing) -> list[Markup | None]:
             tables.table("Utterances with another emotion", ["at", "words", "told by A", "told by B", "label"], rows)
         )
     else:
-        parts.append(tag("p", "Every utterance that is in both has the same emotion in both.", class_="note"))
+        same = "Every utterance that is in both has the same emotion in both."
+        parts.append(tag("p", same if pairs.both else "No utterance is in both.", class_="note"))
     if len(pairs.changed) > MOST_CHANGES:
         parts.append(tag("p", f"The first {MOST_CHANGES} of {len(pairs.changed):,} are listed.", class_="note"))
     for side, only in zip(SIDES, pairs.only, strict=True):
         if only:
-            at = ", ".join(clock(s.start_s) for s in only[:20]) + (" …" if len(only) > 20 else "")
-            parts.append(tag("p", f"Only in {side}: {count(len(only), 'utterance')}, at {at}.", class_="note"))
+            where = ", ".join(at(s) for s in only[:20]) + (" …" if len(only) > 20 else "")
+            parts.append(tag("p", f"Only in {side}: {count(len(only), 'utterance')}, at {where}.", class_="note"))
     return parts
 
 

@@ -114,4 +114,6 @@ def shown(value: Any) -> str:
     """A value of JSON as text."""
     if isinstance(value, str):
         return value
-    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"{value:,}" if isinstance(value, int) else str(value)

@@ -84,7 +84,7 @@ def _utterance(index: int, it: Spoken, recordings: bool) -> Markup:
         label = tag("span", f"labelled {it.label}" if it.wrong else "as labelled", class_="wrong" if it.wrong else "ok")
     line = [
         tag("span", clock(it.start_s), class_="at"),
-        tag("span", it.who, class_="who"),
+        tag("span", it.who, tag("small", it.recording) if recordings else None, class_="who"),
         chip(it),
         tag("span", it.words or "(no words)", class_="words" if it.words else "words none"),
         label,

@@ -350,6 +350,22 @@ def test_two_runs_side_by_side(tmp_path):
     assert path.read_bytes() == write_comparison(tmp_path / "a", tmp_path / "b", tmp_path / "c.html").read_bytes()
 
 
+def test_runs_of_other_recordings_have_nothing_in_both(tmp_path):
+    make_run(tmp_path / "a", spoken=[*records(1, "a.mp4"), *records(1, "b.mp4")])
+    make_run(tmp_path / "b", spoken=records(2, "c.mp4"))
+    text = Page(write_comparison(tmp_path / "a", tmp_path / "b", tmp_path / "c.html").read_text()).text
+    assert "No utterance is in both." in text
+    assert "Only in A: 2 utterances, at a.mp4 0:01, b.mp4 0:01." in text
+
+
+def test_each_line_of_several_recordings_names_its_recording(tmp_path):
+    make_run(tmp_path, spoken=[*records(1, "a.mp4"), *records(1, "b.mp4")])
+    lines = re.findall(r"<summary.*?</summary>", write_report(tmp_path).read_text())
+    assert [name in line for name, line in zip(("a.mp4", "b.mp4"), lines, strict=True)] == [True, True]
+    make_run(tmp_path / "one", spoken=records(1, "a.mp4"))
+    assert "a.mp4" not in re.findall(r"<summary.*?</summary>", write_report(tmp_path / "one").read_text())[0]
+
+
 def test_a_run_beside_itself_differs_in_nothing(run, tmp_path):
     own = read_run(run)
     pairs = pair(own, own)
