@@ -23,6 +23,7 @@ UPPER = (slice(6, 28), slice(5, 35))
 MOUTH = (slice(30, 46), slice(9, 31))
 PERIOD_NS = 30 * MS  # mouths are measured at most so often
 HOP = 320  # samples of the loudness's steps, 20 ms
+LONGEST_S = 120  # of an utterance, that are heard while it goes on; it is cut far earlier
 LEAST_MEASURES = 12  # of a face during an utterance; with fewer nothing is said of it
 STILL = 0.01  # root-mean-square motion of a mouth below which what it follows is mostly the camera's noise
 DARK = 25  # per cent of the mouth's region that an open mouth darkens
@@ -32,6 +33,10 @@ FOLLOWING = 0.3  # share by which the place where the opening is measured follow
 STEEPNESS = 4.0
 MIDDLE = 0.57
 WHOLE_S = 2.0  # what is seen for less tells less
+#: Frames a second: so few tell nothing, and with so many all can be seen of syllables, four to seven a second. On the
+#: same talkers a talker's own sound scores more than another's in 0.89 of the cases at 25 frames a second, in 0.82 at
+#: 12.5, in 0.75 at 8.3 and in 0.55 at 5 to 6.
+BLIND_HZ, CLEAR_HZ = 5.0, 15.0
 PRIOR_OUT_OF_VIEW = 0.5  # before anything is seen or heard
 
 
@@ -65,7 +70,12 @@ class OpenLoudness:
         self._heard = 0
 
     def hear(self, first_sample: int, samples: NDArray[np.int16]) -> None:
-        """Take the next piece, int16 [n], which begins with that sample of the utterance. What was lost is silence."""
+        """Take the next piece, int16 [n], which begins with that sample of the utterance. What was lost is silence.
+
+        Pieces beyond LONGEST_S are left out, wherever they say that they begin.
+        """
+        if max(first_sample, self._heard) + len(samples) > LONGEST_S * SAMPLE_RATE:
+            return
         lost = max(0, first_sample - self._heard) if len(samples) else 0
         self._heard += lost + len(samples)
         rest = np.concatenate([self._rest, np.zeros(lost, np.int16), samples])
@@ -152,7 +162,10 @@ class MouthMotion:
             stamps = np.array([stamp for stamp, _ in seen], np.int64)
             motion, opening = np.array([(mouth.motion, mouth.opening) for _, mouth in seen]).T
             scores[track] = agreement(motion, opening, loudness.at(stamps))
-        return probabilities(scores, (inside[-1][0] - inside[0][0]) / 1e9) if scores else None
+        if not scores:
+            return None
+        seconds = (inside[-1][0] - inside[0][0]) / 1e9
+        return probabilities(scores, certainty(seconds, (len(inside) - 1) / seconds))
 
 
 def face_grey(image: NDArray[np.uint8], box: Box) -> Values:
@@ -196,13 +209,18 @@ def agreement(motion: Values, opening: Values, loudness: Values) -> float:
     return found * moved / (moved + STILL)
 
 
-def probabilities(scores: Mapping[int, float], seconds: float = WHOLE_S) -> Speaking:
+def certainty(seconds: float, rate_hz: float) -> float:
+    """How much the scores tell, 0..1, of mouths that were seen for so long, so often."""
+    return min(1.0, seconds / WHOLE_S) * min(1.0, max(0.0, (rate_hz - BLIND_HZ) / (CLEAR_HZ - BLIND_HZ)))
+
+
+def probabilities(scores: Mapping[int, float], certain: float = 1.0) -> Speaking:
     """Bayes' rule: one of the faces speaks, each as likely as any other before, or somebody out of view.
 
-    seconds: for how long the mouths were seen; correlations over a short time say little.
+    certain: how much the scores tell, 0..1.
     """
     each = (1 - PRIOR_OUT_OF_VIEW) / max(len(scores), 1)
-    steepness = STEEPNESS * min(1.0, seconds / WHOLE_S)
+    steepness = STEEPNESS * certain
     raised = {track: each * math.exp(steepness * (score - MIDDLE)) for track, score in scores.items()}
     total = PRIOR_OUT_OF_VIEW + sum(raised.values())
     nobody = PRIOR_OUT_OF_VIEW / total if scores else 1.0

@@ -8,6 +8,8 @@ import pytest
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
 from mer_msgs.msg import AudioChunk as AudioChunkMsg
+from mer_msgs.msg import Emotion as EmotionMsg
+from mer_msgs.msg import ModalityEstimate as ModalityEstimateMsg
 from mer_msgs.msg import Utterance as UtteranceMsg
 from sensor_msgs.msg import CompressedImage, Image
 
@@ -226,3 +228,9 @@ def test_a_fuser_that_abstains_says_so_in_its_one_message():
     assert messages[0].sentiment == "negative"  # more probable than the emotion: 0.65
     back = estimate_of(messages[0])
     assert (back.emotion, back.shifted) == ("unknown", False)
+
+
+def test_an_emotion_with_a_modality_that_is_none_is_refused():
+    message = EmotionMsg(modalities=[ModalityEstimateMsg(modality="smell")])
+    with pytest.raises(InputError, match="'smell'; it must be one of: face, audio, text"):
+        estimate_of(message)

@@ -6,6 +6,7 @@ hold any value in every field; the others are good ones, as a running graph has 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 from collections import Counter
 from collections.abc import Callable
@@ -33,7 +34,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Bool, String
 
 from mer_ros import stages
-from mer_ros.nodes import camera, fusion, microphone, speech_to_text
+from mer_ros.nodes import camera, fusion, humans, microphone, speech_to_text
 from mer_ros.nodes.conversions.audio import chunk_message, utterance_message
 from mer_ros.nodes.conversions.stamps import header
 from mer_ros.nodes.conversions.vision import image_message, window_message
@@ -61,6 +62,9 @@ NODES: dict[str, tuple[Any, tuple[str, ...]]] = {
     "speech_to_text, outside": (speech_to_text.SpeechToTextNode, ("recogniser:=outside",)),
     "fusion": (fusion.FusionNode, ()),
 }
+if importlib.util.find_spec("hri_msgs"):
+    NODES["humans"] = humans.HumansNode, ()
+    NODES["camera, told"] = camera.CameraNode, ("detector:=none", "faces_from:=humans")
 SHARES = {"camera, faces": 0.05, "microphone, silero": 0.05, "fusion": 0.3}
 
 

@@ -19,6 +19,7 @@ from mer_ros.vision.speaking import (
     MouthMotion,
     OpenLoudness,
     agreement,
+    certainty,
     face_grey,
     mouth_motion,
 )
@@ -132,6 +133,14 @@ def test_pieces_of_any_length_are_as_loud_as_the_whole() -> None:
     assert OpenLoudness(START).so_far().values.shape == (0,)
 
 
+@pytest.mark.parametrize("first_sample", [0, 2**32 - 1])
+def test_pieces_beyond_all_measure_are_left_out(first_sample):
+    pieces = OpenLoudness(START)
+    for _ in range(200):
+        pieces.hear(first_sample, np.zeros(16_000, np.int16))
+    assert len(pieces.so_far().values) == (120 * 50 if first_sample == 0 else 0)
+
+
 def test_without_sound_or_frames_nothing_is_said(scene, scripted) -> None:
     scripted.boxes = BOXES
     frames = talking(scene, [syllables(1), syllables(2)])
@@ -161,8 +170,11 @@ def test_probabilities_add_up_and_a_flat_sound_agrees_with_nothing() -> None:
     noise = np.random.default_rng(0).uniform(size=(2, 50))
     assert agreement(*noise, np.full(50, 3.0)) == 0.0
     assert abs(agreement(np.zeros(50), noise[0], noise[1])) < 0.01  # a mouth that is still
-    # What is seen for a moment tells less.
-    assert 0.5 < weighed({3: 0.0}, 0.4).out_of_view < weighed({3: 0.0}).out_of_view
+    # What is seen for a moment, or seldom, tells less; at five frames a second nothing.
+    assert 0.5 < weighed({3: 0.0}, certainty(0.4, 25)).out_of_view < weighed({3: 0.0}).out_of_view
+    assert 0.5 < weighed({3: 0.0}, certainty(4, 8)).out_of_view < weighed({3: 0.0}).out_of_view
+    assert weighed({3: 0.0, 4: 2.0}, certainty(4, 5)).faces == {3: 0.25, 4: 0.25}
+    assert certainty(2.0, 15.0) == certainty(9.0, 60.0) == 1.0
     # However many faces are still, somebody out of view is as likely.
     assert weighed({3: 0.0}).out_of_view == pytest.approx(weighed(dict.fromkeys(range(9), 0.0)).out_of_view)
     assert weighed({}).out_of_view == 1.0
@@ -181,19 +193,21 @@ def test_what_is_kept_is_bounded(scene, scripted) -> None:
     assert mouths.weigh(Loudness.of(START, sound(syllables(1))), START + 3_000 * MS) is None
 
 
+def voice_of(shared: Path, name: str) -> np.ndarray:
+    """The sound of a clip, int16 at 16 kHz."""
+    av = pytest.importorskip("av")
+    with av.open(str(shared / "clips" / f"{name}.mpg")) as file:
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=16_000)
+        return np.concatenate([p.to_ndarray().ravel() for f in file.decode(audio=0) for p in resampler.resample(f)])
+
+
 def test_real_talkers_side_by_side(clips, shared: Path) -> None:
     """Each of four talkers beside each other, both speaking, one heard: 12 pairs, heard left and right in turn.
 
     Of the whole clips, and of the sentence without the silence around it.
     """
-    av = pytest.importorskip("av")
     detector = make_detector()
-    sounds = {}
-    for name in clips:
-        with av.open(str(shared / "clips" / f"{name}.mpg")) as file:
-            resampler = av.AudioResampler(format="s16", layout="mono", rate=16_000)
-            pieces = [p.to_ndarray().ravel() for f in file.decode(audio=0) for p in resampler.resample(f)]
-        sounds[name] = np.concatenate(pieces)
+    sounds = {name: voice_of(shared, name) for name in clips}
     right: dict[tuple[int, int], int] = {}
     for number, (heard, other) in enumerate(itertools.permutations(clips, 2)):
         left = number % 2 == 0
@@ -211,3 +225,15 @@ def test_real_talkers_side_by_side(clips, shared: Path) -> None:
             chosen_left = window.samples[0].box.x < pair[0][0].shape[1] - 20
             right[begin_ms, end_ms] = right.get((begin_ms, end_ms), 0) + (chosen_left == left)
     assert sum(right.values()) >= 22, right  # of 24: more than nine tenths
+
+
+def test_a_slow_camera_never_takes_the_face_from_who_speaks(clips, shared: Path) -> None:
+    """Each talker alone, at rates down to that which a machine that cannot keep up leaves."""
+    detector = make_detector()
+    for (name, images), step in itertools.product(clips.items(), (1, 2, 5)):
+        observer = FaceObserver(detector, QUIET)
+        for n, image in list(enumerate(images))[::step]:
+            observer.frame(Frame(START + n * 40 * MS, image))
+        said = Utterance(1, SpeechState.ENDED, START, START + 2_960 * MS, voice_of(shared, name)[: 2_960 * 16])
+        (window,) = [*observer.utterance(said), *observer.flush()]
+        assert window.samples, (name, step, window.out_of_view)

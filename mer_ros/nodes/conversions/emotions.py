@@ -14,6 +14,7 @@ from mer_msgs.msg import StageLatency
 from std_msgs.msg import Header
 
 from mer_ros.emotion import DialogueTurn, EmotionEstimate, Modality, ModalityEstimate
+from mer_ros.errors import InputError
 from mer_ros.nodes.conversions.stamps import to_ns
 from mer_ros.replay import emotion_message as mapping
 
@@ -38,7 +39,10 @@ def turn_message(turn: DialogueTurn) -> DialogueTurnMsg:
 
 
 def estimate_of(message: EmotionMsg) -> EmotionEstimate:
-    """Return the estimate of a message; the turns before it are left out, as their probabilities are not in it."""
+    """Return the estimate of a message; the turns before it are left out, as their probabilities are not in it.
+
+    Raises InputError for a modality that is none.
+    """
     return EmotionEstimate(
         utterance_id=message.utterance_id,
         start_ns=to_ns(message.start),
@@ -53,7 +57,7 @@ def estimate_of(message: EmotionMsg) -> EmotionEstimate:
         arousal=message.arousal,
         modalities=tuple(
             ModalityEstimate(
-                modality=Modality(item.modality),
+                modality=_modality(item.modality),
                 probabilities=np.array(item.probabilities) if item.available else None,
                 reason=item.reason,
                 quality=item.quality,
@@ -72,3 +76,11 @@ def estimate_of(message: EmotionMsg) -> EmotionEstimate:
         dialogue_emotion=message.dialogue_emotion,
         latency_ms={item.stage: item.milliseconds for item in message.latency},
     )
+
+
+def _modality(name: str) -> Modality:
+    try:
+        return Modality(name)
+    except ValueError as error:
+        known = ", ".join(modality.value for modality in Modality)
+        raise InputError(f"an emotion has the modality '{name[:40]}'; it must be one of: {known}") from error
