@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -192,9 +192,10 @@ def _forward(spec: NodeSpec, stream: IO[bytes], log_dir: Path | None) -> None:
                 sys.stdout.write(f"[{name}] {line.decode(errors='replace')}")
                 sys.stdout.flush()
                 continue
-            if name not in logs:
-                logs[name] = files.enter_context(open(log_dir / f"{name}.log", "ab", buffering=0))
-            logs[name].write(line)
+            with suppress(OSError):  # on a full disk its words are lost, but the node must not wait for us
+                if name not in logs:
+                    logs[name] = files.enter_context(open(log_dir / f"{name}.log", "ab", buffering=0))
+                logs[name].write(line)
 
 
 class Interrupted:

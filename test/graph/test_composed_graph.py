@@ -21,16 +21,21 @@ from mer_ros.utterance import AudioChunk, SpeechState
 
 pytestmark = [pytest.mark.graph, pytest.mark.slow, pytest.mark.timeout(360)]
 NODES = ("camera", "microphone", "speech_to_text", "fusion")
+# A busy machine is given time and room, so that what is told does not hang on it.
 PATIENT = """\
 /**/fusion:
   ros__parameters:
-    fusion.deadline_ms: 20000.0
+    fusion.deadline_ms: 60000.0
 /**/camera:
   ros__parameters:
     load.shed: false
+/**/microphone:
+  ros__parameters:
+    qos_overrides./audio.subscription.depth: 5000
 /**/file_player:
   ros__parameters:
     tail_s: 10.0
+    qos_overrides./audio.publisher.depth: 5000
 """
 
 

@@ -6,31 +6,57 @@ import os
 import shutil
 import subprocess
 import sys
+import wave
 
 import pytest
+from ear import Ear
+from mouth import sentence
+
+from mer_ros.utterance import AudioChunk
 
 pytestmark = [pytest.mark.graph, pytest.mark.slow, pytest.mark.timeout(300)]
 UNSHARE = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-c")
 READ_ONLY = "mount -t tmpfs -o ro none /dev/shm && exec "
 
 
-def may_mount() -> bool:
-    if shutil.which("unshare") is None:
-        return False
-    return subprocess.run([*UNSHARE, READ_ONLY + "true"], capture_output=True, check=False).returncode == 0
+FULL = (
+    "mount -t tmpfs -o size=16k none {folder} && {{ cat /dev/zero > {folder}/rest 2> {folder}/said; true; }} && exec "
+)
 
 
-def test_without_shared_memory_everything_goes_over_the_network_of_the_machine(tmp_path):
-    if not may_mount():
+def in_mounts_of_its_own(mounting: str, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command where something else is mounted; skips where that is not allowed."""
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*UNSHARE, mounting + "true"], capture_output=True, check=False).returncode
+    ):
         pytest.skip("no file systems of its own can be mounted for a process here")
-    play = [sys.executable, "-m", "mer_ros.cli", "demo", "--plain", "--duration", "40", "--log-dir", str(tmp_path)]
-    environment = {**os.environ, "ROS_LOG_DIR": str(tmp_path)}
-    done = subprocess.run(
-        [*UNSHARE, READ_ONLY + " ".join(play)], capture_output=True, text=True, env=environment, timeout=200
-    )
+    return subprocess.run([*UNSHARE, mounting + " ".join(command)], capture_output=True, text=True, timeout=200)
+
+
+def test_without_shared_memory_everything_goes_over_the_network_of_the_machine(tmp_path, monkeypatch):
+    monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path))
+    play = [sys.executable, "-m", "mer_ros.cli", "demo", "--plain", "--duration", "30", "--log-dir", str(tmp_path)]
+    done = in_mounts_of_its_own(READ_ONLY, *play)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "best of times" in done.stdout
     assert "[face " in done.stdout
+
+
+@pytest.mark.parametrize("composed", ["--composed", "--no-composed"])
+def test_logs_on_a_full_disk_are_lost_and_nothing_else(tmp_path, monkeypatch, ear: Ear, composed):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    monkeypatch.setenv("ROS_LOG_DIR", str(folder))
+    run = [sys.executable, "-m", "mer_ros.cli", "run", composed, "--no-fusion", "--no-camera", "--no-speech-to-text"]
+    sound = tmp_path / "sentence.wav"
+    with wave.open(str(sound), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
+        file.writeframes(b"".join(event.samples.tobytes() for event in sentence() if isinstance(event, AudioChunk)))
+    done = in_mounts_of_its_own(FULL.format(folder=folder), *run, "--play", str(sound), "--log-dir", str(folder))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert len(ear.ended()) == 1
+    assert not [*folder.iterdir()]  # it was another one's
 
 
 def test_security_that_cannot_be_had_is_a_sentence_and_no_node(tmp_path):
