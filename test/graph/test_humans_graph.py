@@ -142,3 +142,26 @@ def test_faces_that_another_node_finds_are_seen_and_told_of_by_its_names(ear: Ea
     assert names <= {"left", "right"}
     assert {face.data for face in listener.of("persons", "/face_id")} & names
     assert ear.node.count_publishers("/humans/faces/tracked") == 1  # it keeps to itself what that node tells
+
+
+def test_words_of_a_ros4hri_recogniser_and_all_nodes_in_one_process(ear: Ear, start):
+    topic = "/humans/voices/anonymousspeaker/speech"
+    outside = {"recogniser": "outside", "words_topic": topic, "words_type": "hri_msgs/msg/LiveSpeech"}
+    start(humans=True, composed=True, camera=False, **outside)
+    speech, mouth = ear.node.create_publisher(hri.LiveSpeech, topic, qos.humans()), Mouth(ear.node)
+    assert ear.wait_active("humans", "fusion", "speech_to_text", "microphone", timeout_s=200)
+    assert ear.wait(lambda: speech.get_subscription_count() and mouth.sound.get_subscription_count())
+    mouth.say()
+    assert ear.wait(lambda: len(ear.ended()) == 1)
+    said = hri.LiveSpeech(final="it was the best of times", confidence=0.75)
+    for field, value in (("locale", "en_GB"), ("language", "en-GB")):
+        if hasattr(said, field):
+            setattr(said, field, value)
+    speech.publish(said)
+    assert ear.wait(lambda: len(ear.heard["emotion"]) == 1, 120)
+    (transcript,) = ear.heard["transcript"]
+    assert (transcript.utterance_id, transcript.text) == (ear.ended()[0].id, "it was the best of times")
+    assert (transcript.language, transcript.confidence, transcript.source) == ("en-GB", 0.75, "outside")
+    assert ear.heard["emotion"][0].transcript == "it was the best of times"
+    speech.publish(said)  # once more, for nothing
+    assert ear.wait(lambda: ear.value("speech_to_text", "late") == "1")
