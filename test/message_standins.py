@@ -48,6 +48,17 @@ LIVE_SPEECH = {
     "locale": kind("LiveSpeech", **_SPEECH, locale=""),
 }
 TRANSCRIPTION = kind("Transcription", text="", audio_time=0.0, transcription_time=0.0)
+TRANSCRIPT = kind(  # mer_msgs/Transcript
+    "Transcript",
+    utterance_id=0,
+    start=None,
+    end=None,
+    text="",
+    is_final=False,
+    confidence=0.0,
+    language="",
+    source="",
+)
 STRING = kind("String", data="")
 IDS_LIST = kind("IdsList", header=stamped, ids=list)
 EXPRESSION = kind(

@@ -28,7 +28,7 @@ from mer_ros.nodes.message_types import found_type
 from mer_ros.nodes.told import FaceListener
 from mer_ros.settings.tables import HUMANS
 from mer_ros.standards.facts import Anonymous, Belongs, Fact, Group, Listed, Match, Region, owner_of, topic_of
-from mer_ros.standards.humans import Humans
+from mer_ros.standards.humans import Humans, is_anonymous
 from mer_ros.standards.options import HumansOptions
 from mer_ros.vision.told_faces import ToldFaces
 
@@ -137,8 +137,11 @@ class HumansNode(PipelineNode):
     def _is_wanted(self, fact: Fact) -> bool:
         if self._told and (isinstance(fact, Region) or (isinstance(fact, Listed) and fact.group is Group.FACE)):
             return False  # another node tells that
-        of_persons = topic_of(fact).startswith(Group.PERSON.value)
-        return self._types[type(fact)] is not None and (self._tells_persons or not of_persons)
+        if not self._tells_persons and (
+            topic_of(fact).startswith(Group.PERSON.value) or (isinstance(fact, Match) and is_anonymous(fact.person))
+        ):
+            return False  # a person manager does, and finds names itself for those whom nobody knows
+        return self._types[type(fact)] is not None
 
     def _say(self, facts: list[Fact]) -> None:
         for fact in filter(self._is_wanted, facts):

@@ -193,7 +193,8 @@ SPEECH_TO_TEXT: tuple[Parameter, ...] = (
     Parameter(
         "words_type",
         "std_msgs/msg/String",
-        "type of the topic words: std_msgs/msg/String, hri_msgs/msg/LiveSpeech or whisper_msgs/msg/Transcription",
+        "type of the topic words: std_msgs/msg/String, hri_msgs/msg/LiveSpeech, whisper_msgs/msg/Transcription or "
+        "mer_msgs/msg/Transcript",
     ),
     Parameter(
         "outside.max_delay_ms",

@@ -228,7 +228,7 @@ class Humans:
                 facts.append(Listed(group, ids, now_ns))
             self._told[group] = ids
         persons = self._told[Group.PERSON]
-        met = [person for person in persons if not person.startswith(_ANONYMOUS) and person not in self._known]
+        met = [person for person in persons if not is_anonymous(person) and person not in self._known]
         for person in met:
             _keep(self._known, person, None, _KNOWN_FOR_EACH_TRACKED * self.options.max_tracked)
         if met:
@@ -236,13 +236,18 @@ class Humans:
         has = {(p.person, group): name for group, parts in self._parts.items() for name, p in parts.items() if p.person}
         told = {key: part for key, part in self._belong.items() if key[0] in persons}
         strangers = [person for person in persons if not any(person == other for other, _ in told)]
-        facts += [Anonymous(person, person.startswith(_ANONYMOUS)) for person in strangers]
+        facts += [Anonymous(person, is_anonymous(person)) for person in strangers]
         self._belong = {key: has.get(key, "") for key in {**told, **has}}
         changed = [key for key, part in self._belong.items() if part != told.get(key, "")]
         return facts + [Belongs(*key, self._belong[key]) for key in changed]
 
     def _met(self, now_ns: int) -> Listed:
         return Listed(Group.PERSON, tuple(self._known), now_ns, known=True)
+
+
+def is_anonymous(person: str) -> bool:
+    """Whether this is the id of a person of whom only a face is known."""
+    return person.startswith(_ANONYMOUS)
 
 
 def _person_id(name: str) -> str:

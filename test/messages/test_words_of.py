@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from message_standins import LIVE_SPEECH, STRING, TRANSCRIPTION, kind, stamped
+from message_standins import LIVE_SPEECH, STRING, TRANSCRIPT, TRANSCRIPTION, kind, stamped
 
 from mer_ros.errors import InputError
 from mer_ros.messages.words import words_of
@@ -65,6 +65,16 @@ def test_a_transcription_when_the_clock_has_just_begun(now_ns):
     assert 0 == words.start_ns <= words.end_ns <= now_ns
 
 
+def test_a_transcript_of_ours_is_taken_by_its_times():
+    start, end = (stamped(NOW + n * S).stamp for n in (0, 2))
+    message = TRANSCRIPT(
+        utterance_id=7, start=start, end=end, text="hello", is_final=False, confidence=0.5, language="en", source="me"
+    )
+    words = words_of(message, NOW + 9 * S)
+    assert (words.utterance_id, words.start_ns, words.end_ns) == (0, NOW, NOW + 2 * S)
+    assert (words.text, words.is_final, words.confidence, words.source) == ("hello", False, 0.5, "me")
+
+
 @pytest.mark.parametrize("text", ["[BLANK_AUDIO]", " (upbeat music)", "[ Silence ] (wind)", "*laughs*"])
 def test_what_whisper_notes_are_no_words(text):
     assert words_of(TRANSCRIPTION(text=text, audio_time=1.0), NOW).text == ""
@@ -74,7 +84,10 @@ def test_what_whisper_notes_are_no_words(text):
 @pytest.mark.parametrize(
     ("message", "reason"),
     [
-        (kind("Transcript", text="hello")(text="hello"), "String, hri_msgs/LiveSpeech and whisper_msgs/Transcription"),
+        (
+            kind("Transcript", text="hello")(text="hello"),
+            "std_msgs/String, hri_msgs/LiveSpeech, whisper_msgs/Transcription and mer_msgs/Transcript",
+        ),
         (kind("UInt8MultiArray", data=b"hello")(), "holds no words"),
         (STRING(data="a" * 10_001), "10001 characters"),
         (LIVE_SPEECH["locale"](incremental="a" * 10_001), "10001 characters"),
