@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -24,7 +24,7 @@ import av
 
 from mer_ros.replay.machine import machine
 from mer_ros.replay.sample import SampleDialogue
-from mer_ros.utterance import Frame
+from mer_ros.utterance import AudioChunk, Frame
 
 SIZE, RATE_HZ, SOUND_HZ = (640, 480), 30, 16_000
 LEAST_SPEED = 10.0
@@ -46,14 +46,15 @@ class Replay:
     run: dict
 
 
-def write_once(path: Path) -> None:
-    """The sample dialogue as a video file."""
+def write_once(path: Path, events: Iterable[Frame | AudioChunk] | None = None) -> None:
+    """Events of the size and rates above, else the sample dialogue, as a video file."""
+    events = events or SampleDialogue(size=SIZE, frame_rate_hz=RATE_HZ).events()
     with av.open(str(path), "w") as out:
         video = out.add_stream("libx264" if "libx264" in av.codecs_available else "mpeg4", rate=RATE_HZ)
         video.width, video.height, video.pix_fmt = *SIZE, "yuv420p"
         sound = out.add_stream("aac", rate=SOUND_HZ, layout="mono")
         frames = samples = 0
-        for event in SampleDialogue(size=SIZE, frame_rate_hz=RATE_HZ).events():
+        for event in events:
             if isinstance(event, Frame):
                 picture = av.VideoFrame.from_ndarray(event.image, format="rgb24")
                 picture.pts, picture.time_base = frames, Fraction(1, RATE_HZ)

@@ -1,0 +1,179 @@
+"""The graph over DDS, fed in real time by a player of its own, and an ear on what it says."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mer_ros import resources
+from mer_ros.graph import LIFECYCLE, GraphSettings, describe
+from mer_ros.run import GraphProcesses
+
+PLAYER = "file_player"
+PATIENCE_S = 120.0
+# It waits until its topics are matched: what is told before a listener is there would count as lost.
+PLAYER_SETTINGS = """\
+/**/file_player:
+  ros__parameters:
+    start_delay_s: 3.0
+    exit_at_end: false
+"""
+NODES = {"fusion": False, "speech_to_text": False, "camera": False, "microphone": False}
+
+
+def apart() -> None:
+    """Keep the graph apart from others on this machine; call it before rclpy is imported."""
+    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+    for name, value in resources.dds_environment().items():
+        os.environ.setdefault(name, value)
+
+
+@dataclass
+class Heard:
+    """What came, each with the time of its arrival on the system's clock, in ns."""
+
+    emotions: list[tuple[int, Any]] = field(default_factory=list)
+    ended: list[tuple[int, Any]] = field(default_factory=list)
+    chunks: list[Any] = field(default_factory=list)
+    values: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def value(self, node: str, key: str) -> str:
+        """A value of a node's last diagnostics, or an empty text."""
+        return self.values.get(node, {}).get(key, "")
+
+    def count(self, node: str, key: str) -> int:
+        """A count of a node's last diagnostics; 0 where there is none."""
+        return int(self.value(node, key) or 0)
+
+
+class Follower:
+    """Hears emotions, ends of utterances and diagnostics in a thread, if asked to the sound; can be a recogniser."""
+
+    def __init__(self, *, sound: bool = False, words: Callable[[int], str] | None = None) -> None:
+        """words: what a recogniser outside says the moment that an utterance ends, given how many ended before."""
+        import rclpy
+        from diagnostic_msgs.msg import DiagnosticArray
+        from mer_msgs.msg import AudioChunk, Emotion, Utterance
+        from rclpy.context import Context
+        from rclpy.executors import SingleThreadedExecutor
+        from std_msgs.msg import String
+
+        from mer_ros.nodes import qos
+
+        self.heard = Heard()
+        self._ended, self._words, self._string = Utterance.ENDED, words, String
+        self._context = Context()
+        rclpy.init(args=[], context=self._context)
+        self._node = rclpy.create_node("bench", context=self._context)
+        self._node.create_subscription(Emotion, "emotion", self._on_emotion, qos.emotions())
+        self._node.create_subscription(Utterance, "utterance", self._on_utterance, qos.events())
+        self._node.create_subscription(DiagnosticArray, "/diagnostics", self._on_diagnostics, 50)
+        if sound:
+            self._node.create_subscription(AudioChunk, "audio", self.heard.chunks.append, qos.audio())
+        self._said = self._node.create_publisher(String, "words", qos.events()) if words else None
+        self._executor = SingleThreadedExecutor(context=self._context)
+        self._executor.add_node(self._node)
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._spin, daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._closing.set()
+        self._thread.join(timeout=30)
+        self._executor.shutdown()
+        self._node.destroy_node()
+        self._context.try_shutdown()
+
+    def _spin(self) -> None:
+        from rclpy.executors import ExternalShutdownException
+
+        with suppress(ExternalShutdownException):
+            while not self._closing.is_set():
+                self._executor.spin_once(timeout_sec=0.1)
+
+    def _on_emotion(self, message: Any) -> None:
+        self.heard.emotions.append((time.time_ns(), message))
+
+    def _on_utterance(self, message: Any) -> None:
+        if message.state != self._ended:
+            return
+        if self._said and self._words:
+            self._said.publish(self._string(data=self._words(len(self.heard.ended))))
+        self.heard.ended.append((time.time_ns(), message))
+
+    def _on_diagnostics(self, message: Any) -> None:
+        for status in message.status:
+            self.heard.values[status.name] = {item.key: item.value for item in status.values} | {
+                "message": status.message
+            }
+
+
+@dataclass
+class Running:
+    """A graph that is up, with what feeds it. `play` starts the player."""
+
+    processes: GraphProcesses
+    follower: Follower
+    folder: Path
+
+    @property
+    def heard(self) -> Heard:
+        """What has come."""
+        return self.follower.heard
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """The graph's processes; the player is none of them."""
+        return {spec.name: self.processes.pid_of(spec.name) for spec in self.processes.graph.nodes}
+
+    @contextmanager
+    def play(self, film: Path) -> Iterator[None]:
+        """Play a film in real time in a process that is none of the graph's, while in this context."""
+        settings = self.folder / "player.yaml"
+        settings.write_text(PLAYER_SETTINGS)
+        graph = describe(GraphSettings(**NODES, play=str(film), params_file=str(settings)))
+        with GraphProcesses(graph, self.folder / "logs") as player:
+            self._player = player
+            yield
+
+    def wait(self, until: Callable[[], bool], timeout_s: float, look: Callable[[], None] | None = None) -> bool:
+        """Wait until it holds; return whether it did in time. look: called four times a second. Nothing may end."""
+        limit = time.monotonic() + timeout_s
+        while not until():
+            if time.monotonic() > limit:
+                return False
+            if not self.processes.poll() or self.processes.restarts:
+                raise SystemExit(f"error: a node of the graph has ended; the logs are in {self.folder / 'logs'}")
+            if look:
+                look()
+            time.sleep(0.25)
+        return True
+
+    def played(self) -> bool:
+        """Whether the player has come to its end."""
+        return self.heard.value(PLAYER, "message") == "finished"
+
+
+@contextmanager
+def running(folder: Path, follower: Follower, **settings: Any) -> Iterator[Running]:
+    """The graph with these settings, up while in the context; SystemExit where it does not come up."""
+    graph = describe(GraphSettings(**settings))
+    with GraphProcesses(graph, folder / "logs") as processes:
+        live = Running(processes, follower, folder)
+        nodes = [name for name in LIFECYCLE if settings.get(name, True)]
+        if not live.wait(lambda: all_active(follower.heard, nodes), PATIENCE_S):
+            raise SystemExit(f"error: the graph did not come up; the logs are in {folder / 'logs'}")
+        yield live
+
+
+def all_active(heard: Heard, nodes: Sequence[str]) -> bool:
+    """Whether these nodes have told that they are active."""
+    return all(heard.value(node, "state") == "active" for node in nodes)

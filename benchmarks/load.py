@@ -1,0 +1,175 @@
+"""The graph at full rate: what is lost, what it costs in processor and memory. Exit code 1 when a mark is missed.
+
+python benchmarks/load.py [--minutes 10] [--only silent half composed] [--write]
+
+Raw 640x480 images at 30 Hz and sound at 16 kHz are played in real time over DDS by a process of its own, which does not
+count. silent: people in view, nobody speaks. half: somebody speaks half the time. Both in separate processes; composed:
+as half, for a fifth of the time, all nodes in one process, for its memory. Processor time is that of all processes of
+the graph from when the film begins until it ends, memory the sum of their peaks from their very start. That the
+processes share pages (libraries) is not taken off.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from common import Mark, Result, finish, table
+from film import film, round_s
+from live import PLAYER, Follower, Heard, Running, apart, running
+from soak import look, peak_mb
+
+CORES_SILENT, CORES_HALF = 0.6, 1.0
+MB_APART, MB_COMPOSED = 900.0, 500.0
+FRAMES_PERCENT = 99.5
+HALF = 0.5
+
+
+@dataclass
+class Course:
+    """A film that was played. cpu_s: by process. spoken_s: of all utterances."""
+
+    wall_s: float = 0.0
+    cpu_s: dict[str, float] = field(default_factory=dict)
+    peak_mb: dict[str, float] = field(default_factory=dict)
+    frames: tuple[int, int] = (0, 0)
+    chunks: tuple[int, int] = (0, 0)
+    lost_samples: int = 0
+    shed: int = 0
+    late: int = 0
+    utterances: int = 0
+    emotions: int = 0
+    spoken_s: float = 0.0
+
+    @property
+    def cores(self) -> float:
+        """Processor time a second."""
+        return sum(self.cpu_s.values()) / self.wall_s
+
+    @property
+    def mb(self) -> float:
+        """All processes' peaks."""
+        return sum(self.peak_mb.values())
+
+    @property
+    def lost_chunks(self) -> int:
+        """Sound that was published and not received; a gap that the listener found counts as one at least."""
+        return max(self.chunks[0] - self.chunks[1], int(self.lost_samples > 0))
+
+    @property
+    def received_percent(self) -> float:
+        """Of the frames that were published."""
+        return 100.0 * self.frames[1] / self.frames[0] if self.frames[0] else float("nan")
+
+
+def play(minutes: float, *, voices: bool = True, composed: bool = False) -> Course:
+    """Play a film of at least so long to a graph."""
+    folder = Path(tempfile.mkdtemp(prefix="mer-load-"))
+    rounds = max(1, round(minutes * 60 / round_s(HALF)))
+    path = film(folder / "film.mp4", rounds, voices=voices, share=HALF)
+    follower = Follower()
+    try:
+        with running(folder, follower, composed=composed) as graph, graph.play(path):
+            return watch(graph, rounds * round_s(HALF))
+    finally:
+        follower.close()
+
+
+def watch(graph: Running, film_s: float) -> Course:
+    """Take account of the graph while a film is played to it."""
+    heard, course = graph.heard, Course()
+    if not graph.wait(lambda: heard.count(PLAYER, "frames") > 0, 60):
+        raise SystemExit(f"error: the player does not begin; the logs are in {graph.folder / 'logs'}")
+    begun, before = time.monotonic(), spent(graph.pids)
+    if not graph.wait(graph.played, 60 + 1.2 * film_s):
+        raise SystemExit(f"error: the player does not come to its end; the logs are in {graph.folder / 'logs'}")
+    course.wall_s = time.monotonic() - begun
+    after = spent(graph.pids)
+    course.cpu_s = {name: after[name] - before[name] for name in after}
+    time.sleep(3.0)  # each node tells its counts once a second
+    course.peak_mb = {name: peak_mb([pid]) for name, pid in graph.pids.items()}
+    count(course, heard)
+    return course
+
+
+def spent(pids: dict[str, int]) -> dict[str, float]:
+    """Processor time of each process so far, in s."""
+    return {name: look([pid], 0.0).cpu_s for name, pid in pids.items()}
+
+
+def count(course: Course, heard: Heard) -> None:
+    """Take over what the nodes and the topics told."""
+    course.frames = heard.count(PLAYER, "frames"), heard.count("camera", "received_image_raw")
+    course.chunks = heard.count(PLAYER, "chunks"), heard.count("microphone", "received_audio")
+    course.lost_samples = heard.count("microphone", "lost_samples")
+    course.shed = heard.count("camera", "frames_shed")
+    course.late = heard.count(PLAYER, "late")
+    course.utterances, course.emotions = len(heard.ended), len(heard.emotions)
+    course.spoken_s = sum(m.end.sec - m.start.sec + (m.end.nanosec - m.start.nanosec) / 1e9 for _, m in heard.ended)
+
+
+def marks_of(courses: dict[str, Course]) -> list[Mark]:
+    """The marks of what was played."""
+    marks = []
+    apart_ones = [courses[name] for name in ("silent", "half") if name in courses]
+    if apart_ones:
+        minutes = min(course.wall_s for course in apart_ones) / 60
+        lost, least = max(c.lost_chunks for c in apart_ones), min(c.received_percent for c in apart_ones)
+        film_s = f"{minutes:.0f} minutes"
+        marks.append(Mark("chunks of sound lost, 640x480 at 30 Hz, 16 kHz", 0, lost, note=film_s))
+        marks.append(Mark("frames received", FRAMES_PERCENT, least, "%", at_least=True, note=film_s))
+    for name, what, most in (("silent", "nobody speaks", CORES_SILENT), ("half", "half the time", CORES_HALF)):
+        if name in courses:
+            marks.append(Mark(f"processor of the whole graph, {what}", most, courses[name].cores, "cores"))
+    if apart_ones:
+        marks.append(Mark("memory, separate processes", MB_APART, max(c.mb for c in apart_ones), "MB"))
+    if "composed" in courses:
+        marks.append(Mark("memory, composed", MB_COMPOSED, courses["composed"].mb, "MB"))
+    return marks
+
+
+def lines_of(courses: dict[str, Course]) -> list[str]:
+    """By process, as Markdown."""
+    lines = []
+    for name, course in courses.items():
+        rows = [[n, f"{s / course.wall_s:.3f}", f"{course.peak_mb[n]:.0f}"] for n, s in course.cpu_s.items()]
+        rows.append(["all", f"{course.cores:.3f}", f"{course.mb:.0f}"])
+        share = course.spoken_s / course.wall_s
+        lines += [
+            f"**{name}**: {course.wall_s:.0f} s, {course.utterances} utterances in "
+            f"{share:.0%} of the time, {course.emotions} emotions; {course.frames[1]} of {course.frames[0]} frames and "
+            f"{course.chunks[1]} of {course.chunks[0]} chunks received, {course.lost_samples} samples missing, "
+            f"{course.shed} frames left out under load; the player was late {course.late} times.",
+            "",
+            *table(("process", "cores", "peak MB"), rows),
+            "",
+        ]
+    return lines
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=10.0, help="of each film (default: %(default)s)")
+    courses = ("silent", "half", "composed")
+    parser.add_argument("--only", nargs="+", choices=courses, default=list(courses))
+    parser.add_argument("--write", action="store_true", help="write benchmarks/results/load.json")
+    given = parser.parse_args(arguments)
+    if not given.minutes > 0:
+        parser.error(f"--minutes is {given.minutes}: give more than 0")
+    apart()
+    played = {}
+    for name in given.only:
+        composed = name == "composed"
+        played[name] = play(given.minutes / (5 if composed else 1), voices=name != "silent", composed=composed)
+    command = f"python benchmarks/load.py --minutes {given.minutes:g}"
+    result = Result("load", "Load", command, 2, marks_of(played), lines_of(played))
+    return finish(result, given.write)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
