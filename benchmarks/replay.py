@@ -2,14 +2,13 @@
 
 python benchmarks/replay.py [--minutes 3] [--write]
 
-The recording is the sample dialogue as a 640x480 video at 30 Hz with sound, again and again. --write renews
-benchmarks/results/replay.md. Run it on a machine that has nothing else to do.
+The recording is the sample dialogue as a 640x480 video at 30 Hz with sound, again and again. --write writes
+benchmarks/results/replay.json. Run it on a machine that has nothing else to do.
 """
 
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
 import subprocess
 import sys
@@ -21,8 +20,8 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+from common import Mark, Result, finish
 
-from mer_ros.replay.machine import machine
 from mer_ros.replay.sample import SampleDialogue
 from mer_ros.utterance import AudioChunk, Frame
 
@@ -30,7 +29,6 @@ SIZE, RATE_HZ, SOUND_HZ = (640, 480), 30, 16_000
 LEAST_SPEED = 10.0
 MOST_GROWTH_MB = 150.0  # from the shortest to the whole recording
 FIXED = ("emotions.jsonl", "emotions.mcap", "summary.json")
-RESULTS = Path(__file__).parent / "results" / "replay.md"
 PIECES = "import sys, pathlib; from mer_ros.replay.run import replay_one; from mer_ros.replay.options import *; " + (
     "replay_one(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), "
     "ReplayOptions(chunk_ms=int(sys.argv[3]), read_ahead=sys.argv[4] == '1'))"
@@ -109,19 +107,15 @@ def differing(folder: Path, other: Path, names: Sequence[str]) -> list[str]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=3.0, help="length of the recording (default: %(default)s)")
-    parser.add_argument("--write", action="store_true", help="renew the result file")
+    parser.add_argument("--write", action="store_true", help="write the result file")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="mer-bench-") as temporary:
-        lines, good = measure(Path(temporary), given.minutes)
-    print("\n".join(lines))
-    if given.write:
-        RESULTS.write_text("# Replay\n\n`python benchmarks/replay.py --minutes " + f"{given.minutes:g}`\n\n")
-        with RESULTS.open("a") as file:
-            file.writelines(f"{line}\n" for line in lines)
-    return 0 if good else 1
+        marks, lines = measure(Path(temporary), given.minutes)
+    command = f"python benchmarks/replay.py --minutes {given.minutes:g}"
+    return finish(Result("replay", "Replay", command, 6, marks, lines), given.write)
 
 
-def measure(folder: Path, minutes: float) -> tuple[list[str], bool]:
+def measure(folder: Path, minutes: float) -> tuple[list[Mark], list[str]]:
     once, path = folder / "once.mp4", folder / "talk.mp4"
     write_once(once)
     once_s = SampleDialogue(size=(64, 48)).duration_ns / 1e9
@@ -130,10 +124,7 @@ def measure(folder: Path, minutes: float) -> tuple[list[str], bool]:
     whole = replay(path, folder / "whole")
     length_s, speed = whole.run["recording_s"], whole.run["recording_s"] / whole.wall_s
     growth_mb = whole.run["peak_memory_mb"] - short.run["peak_memory_mb"]
-    told = {name: value for name, value in machine().items() if value}
     lines = [
-        f"{datetime.date.today()}, {', '.join(f'{name} {value}' for name, value in told.items())}",
-        "",
         "| what | measured |",
         "| --- | --- |",
         f"| recording | {length_s:.0f} s, 640x480 at {RATE_HZ} Hz, H.264 and AAC |",
@@ -142,7 +133,6 @@ def measure(folder: Path, minutes: float) -> tuple[list[str], bool]:
         f"| processor time for a second of recording | {whole.run['cpu_s'] / length_s:.3f} s |",
         f"| peak memory | {whole.run['peak_memory_mb']:.0f} MB; {growth_mb:+.0f} MB over that of {once_s:.0f} s |",
     ]
-    good = speed >= LEAST_SPEED and growth_mb <= MOST_GROWTH_MB
     pair = folder / "pair"
     pair.mkdir()
     for name in ("a.mp4", "b.mp4"):
@@ -164,7 +154,12 @@ def measure(folder: Path, minutes: float) -> tuple[list[str], bool]:
     ]
     jobs = 2 * once_s / together.run["wall_s"]
     lines.append(f"| two recordings with --jobs 2, models loaded twice | {jobs:.1f} x real time |")
-    return lines, good and not any(checks.values())
+    marks = [
+        Mark("whole replay, 640x480 at 30 Hz with speech: times real time", LEAST_SPEED, speed, at_least=True),
+        Mark("replay: memory added by a long recording", MOST_GROWTH_MB, growth_mb, "MB"),
+        Mark("replay: runs of one recording that differ", 0, sum(map(bool, checks.values()))),
+    ]
+    return marks, lines
 
 
 if __name__ == "__main__":
