@@ -13,11 +13,13 @@ from mer_ros import resources
 from mer_ros.errors import OptionError
 from mer_ros.replay.bag_recorder import BagRecorder
 from mer_ros.run import Interrupted, check_ros
+from mer_ros.terminal import printable
 
 TOPICS = (
     "image_raw",
     "image_raw/compressed",
     "audio",
+    "robot_speaking",
     "words",
     "utterance",
     "transcript",
@@ -63,19 +65,19 @@ def run_record(given: argparse.Namespace) -> int:
 def _report(recorder: BagRecorder, missing: list[str]) -> None:
     for topic in recorder.topics:
         lost = f", {recorder.dropped[topic]} dropped" if recorder.dropped[topic] else ""
-        print(f"{recorder.counts[topic]:8d}  {topic}{lost}")
-    print(f"{sum(recorder.counts.values())} messages, {recorder.size / MIB:.1f} MiB in {recorder.folder}")
+        _say(f"{recorder.counts[topic]:8d}  {topic}{lost}")
+    _say(f"{sum(recorder.counts.values())} messages, {recorder.size / MIB:.1f} MiB in {recorder.folder}")
     if recorder.dropped:
         told = f"{sum(recorder.dropped.values())} messages were dropped, as the disk was too slow"
         print(f"warning: {told}: record fewer topics, or raise --queue-mib", file=sys.stderr)
     if missing:
-        print(f"warning: nobody published {', '.join(missing)}", file=sys.stderr)
+        print(printable(f"warning: nobody published {', '.join(missing)}"), file=sys.stderr)
     if not recorder.counts:
         print("error: nothing came: is the graph running, on this ROS_DOMAIN_ID?", file=sys.stderr)
 
 
 def _say(sentence: str) -> None:
-    print(sentence, flush=True)
+    print(printable(sentence), flush=True)
 
 
 def add_record_parser(subparsers: Any) -> None:

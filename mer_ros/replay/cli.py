@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from mer_ros.replay.arguments import add_options, options_of, output_of, path_of
+from mer_ros.report.words import count
 from mer_ros.terminal import printable
 
 NOT_ALL = 2
@@ -82,6 +83,6 @@ def _print(console: Console, summary: Mapping[str, Any], problems: Sequence[str]
         console.print(f"warning: {printable(warning)}", soft_wrap=True)
     length_s = summary["duration_s"]
     console.print(
-        f"{summary['utterances']} utterances in {length_s:.1f} s of recording, replayed in {wall_s:.1f} s "
+        f"{count(summary['utterances'], 'utterance')} in {length_s:.1f} s of recording, replayed in {wall_s:.1f} s "
         f"({length_s / wall_s:.1f} x real time)"
     )

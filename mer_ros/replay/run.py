@@ -87,9 +87,10 @@ def replay_one(
     settings = options.settings()
     source = open_source(path, options)
     if not source.has_audio:
+        topic = ", or name its topic with --audio-topic" if _kind(source) == "bag" else ""
         raise InputError(
             f"{name or source.name} holds no sound that could be replayed, and each emotion is that of an utterance: "
-            "give a recording with speech, or name its topic with --audio-topic"
+            f"give a recording with speech{topic}"
         )
     if settings["speech_to_text"]["recogniser"] == OUTSIDE and "words" not in source.chosen:
         raise InputError(

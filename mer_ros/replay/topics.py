@@ -119,7 +119,9 @@ class Topics:
     def nothing(self) -> InputError:
         """The error of a bag in which there is nothing to see or hear."""
         if not self._names or self._silent == set(self._names):
-            return InputError(f"{self._path} holds no messages: it is empty, or was cut off before the first")
+            return InputError(
+                f"{self._path} holds no messages: it is empty, or was cut off before the first; record it anew"
+            )
         unknown = next((f"; {reason}" for reason in self._unknown.values()), "")
         silent = ", ".join(sorted(self._silent & (self.images.keys() | self.audio.keys())))
         empty = f"; {silent} has no messages" if silent else ""
