@@ -29,6 +29,7 @@ from mer_ros.replay.machine import machine
 from mer_ros.run import GraphProcesses
 
 NODES = ("fusion", "speech_to_text", "camera", "microphone")
+MOST_MB = {False: 900.0, True: 500.0}  # in separate processes, in one
 WARM_S = 30.0  # what is loaded and allocated at the first use is there by then
 MOST_GROWTH, MOST_DRIFT_MS, LEAST_FRAMES = 0.05, 20.0, 0.995
 SLOWER, SLACK_MS = 1.25, 25.0  # how much longer an emotion may take at the end than at the start
@@ -44,10 +45,15 @@ _PAGE, _TICK = os.sysconf("SC_PAGE_SIZE"), os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class Sample:
-    """What the processes hold at one time. at_s: since the graph is up. mb: resident. cpu_s: spent so far."""
+    """What the processes hold at one time.
+
+    at_s: since the graph is up. mb: resident, pages that processes share counted once. each_mb: the sum of what each
+    has resident. cpu_s: spent so far.
+    """
 
     at_s: float
     mb: float = 0.0
+    each_mb: float = 0.0
     descriptors: int = 0
     threads: int = 0
     cpu_s: float = 0.0
@@ -63,7 +69,7 @@ class Course:
     values: dict[str, dict[str, str]] = field(default_factory=dict)
     restarts: dict[str, int] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
-    peak_mb: float = 0.0
+    composed: bool = False
 
     def part(self, begin: float, end: float) -> list[Sample]:
         """The samples of a part of the time after the warm-up, as shares of it."""
@@ -91,26 +97,16 @@ def look(pids: Sequence[int], at_s: float) -> Sample:
     sample = Sample(at_s)
     for pid in pids:
         try:
-            sample.mb += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / 1e6
+            sample.each_mb += int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE / 1e6
+            rollup = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+            sample.mb += next(int(line.split()[1]) * 1024 / 1e6 for line in rollup if line.startswith("Pss:"))
             sample.descriptors += len(os.listdir(f"/proc/{pid}/fd"))
             stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
             sample.threads += int(stat[17])
             sample.cpu_s += (int(stat[11]) + int(stat[12])) / _TICK
-        except OSError:
-            continue
-    return sample
-
-
-def peak_mb(pids: Sequence[int]) -> float:
-    """The sum of the processes' peaks."""
-    total = 0.0
-    for pid in pids:
-        try:
-            lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-            total += next(int(line.split()[1]) * 1024 / 1e6 for line in lines if line.startswith("VmHWM"))
         except (OSError, StopIteration):
             continue
-    return total
+    return sample
 
 
 class Follower:
@@ -165,9 +161,11 @@ def soak(minutes: float, folder: Path, composed: bool = False) -> Course:
     film, settings = folder / "sample.mp4", folder / "settings.yaml"
     write_once(film)
     settings.write_text(SETTINGS)
-    graph = describe(GraphSettings(play=str(film), params_file=str(settings), composed=composed))
+    graph = describe(GraphSettings(params_file=str(settings), composed=composed))
+    nothing = dict.fromkeys(NODES, False)
+    player = describe(GraphSettings(play=str(film), params_file=str(settings), **nothing))
     os.environ.update(graph.environment)
-    course = Course()
+    course = Course(composed=composed)
     follower = Follower(course)
     stopped: list[int] = []
     before = {number: signal.signal(number, lambda n, _: stopped.append(n)) for number in (2, 15)}
@@ -178,12 +176,12 @@ def soak(minutes: float, folder: Path, composed: bool = False) -> Course:
                 follower.spin(0.2)
                 if not processes.poll() or time.monotonic() - begun > 120:
                     raise SystemExit(f"error: the graph did not come up; the logs are in {folder / 'logs'}")
-            begun = time.monotonic()
-            while not stopped and time.monotonic() - begun < 60 * minutes and processes.poll():
-                follower.spin(1.0)
-                pids = [processes.pid_of(spec.name) for spec in graph.nodes]
-                course.samples.append(look(pids, time.monotonic() - begun))
-                course.peak_mb = max(course.peak_mb, peak_mb(pids))
+            with GraphProcesses(player, folder / "logs") as playing:  # it is no part of what is measured
+                begun = time.monotonic()
+                while not stopped and time.monotonic() - begun < 60 * minutes and processes.poll() and playing.poll():
+                    follower.spin(1.0)
+                    pids = [processes.pid_of(spec.name) for spec in graph.nodes]
+                    course.samples.append(look(pids, time.monotonic() - begun))
             course.restarts = processes.restarts
         course.failed = processes.failed
     finally:
@@ -221,11 +219,13 @@ def rows(course: Course, utterances: int = 6) -> list[Row]:
     sent, received = course.count("file_player", "frames"), course.count("camera", "received_image_raw")
     spent = late[-1].cpu_s - early[0].cpu_s, late[-1].at_s - early[0].at_s
     drift = drift_ms([start for _, _, start in course.emotions], utterances)
+    peak, most_mb = max(s.mb for s in course.samples), MOST_MB[course.composed]
     lost = course.count("microphone", "lost_samples")
     faults = sum(int(values.get("faults", 0)) for values in course.values.values())
     return [
         Row("time, min", f"{course.samples[-1].at_s / 60:.1f}"),
-        Row("memory, resident, MB", f"{statistics.mean(s.mb for s in late):.0f}, at most {course.peak_mb:.0f}"),
+        Row("memory, at most, MB, shared pages once", f"{peak:.0f}", f"{most_mb:.0f}", peak <= most_mb),
+        Row("memory, at most, MB, sum of the processes", f"{max(s.each_mb for s in course.samples):.0f}"),
         Row("memory, growth", f"{growth:+.1%}", f"{MOST_GROWTH:.0%}", growth <= MOST_GROWTH),
         *(Row(f"{name}, growth", f"{n:+d} of {getattr(late[-1], name)}", "0", n <= 0) for name, n in grown.items()),
         Row("processor, cores", f"{spent[0] / spent[1]:.2f}"),
