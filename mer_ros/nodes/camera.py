@@ -103,6 +103,7 @@ class CameraNode(PipelineNode):
         """Tell counts, and whether images arrive, can be used, and belong to what is said."""
         load = {"load_level": self._load.level, **self._load.counts}
         counts = {**self._eye.counts, **self._annotated.overlay.counts, **load}
+        counts["sound_delay_ms"] = self._eye.sound_delay_ms
         if self._told and self._others:
             counts |= {**self._told.counts, **self._others.counts}
         now_s = time.monotonic()

@@ -176,6 +176,11 @@ class FaceObserver:
         """Give all ended utterances their window now: no more frames will come."""
         return [self._final(key) for key in list(self._ended)]
 
+    @property
+    def sound_delay_ms(self) -> int:
+        """By how much the sound's stamps are late against the frames', as learnt from who speaks."""
+        return self._mouths.sound_delay_ms
+
     def forget(self, person_id: str = "") -> int:
         """Forget a person, or everybody for an empty id; how many were known."""
         return self._persons.forget(person_id) if self._persons is not None else 0
@@ -254,7 +259,7 @@ class FaceObserver:
 
     def _speaker(self, span: Span, window: VisualWindow) -> VisualWindow:
         """The window of who is speaking, given that of the most prominent face."""
-        speaking = self._mouths.weigh(span.loudness, span.end_ns) if span.loudness else None
+        speaking = self._mouths.weigh(span.loudness, span.end_ns, learn=True) if span.loudness else None
         if speaking is None:
             return window
         likeliest = max(speaking.faces, key=lambda track: (speaking.faces[track], -track))

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.utterance import SAMPLE_RATE, Box
+from mer_ros.vision.sound_delay import LAGS_MS, SoundDelay
 from mer_ros.vision.tracker import FacesInFrame
 
 Values = NDArray[np.float64]
@@ -122,9 +123,15 @@ class MouthMotion:
         self._measures: deque[tuple[int, dict[int, MouthMeasure]]] = deque(maxlen=buffer_ns // PERIOD_NS + 1)
         self._last: dict[int, _LastFace] = {}
         self._last_ns = 0
+        self._delay = SoundDelay()
+
+    @property
+    def sound_delay_ms(self) -> int:
+        """By how much the sound's stamps are late against the pictures', as far as it was learnt."""
+        return self._delay.ms
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all that was seen."""
         self._measures.clear()
         self._last.clear()
 
@@ -149,11 +156,15 @@ class MouthMotion:
         while self._measures and self._measures[0][0] < stamp_ns - self._buffer_ns:
             self._measures.popleft()
 
-    def weigh(self, loudness: Loudness, end_ns: int) -> Speaking | None:
-        """Who spoke from the loudness's start to end_ns; None when there is too little to tell."""
+    def weigh(self, loudness: Loudness, end_ns: int, *, learn: bool = False) -> Speaking | None:
+        """Who spoke from the loudness's start to end_ns; None when there is too little to tell.
+
+        learn: of a whole utterance, to learn by how much the sound's stamps are late.
+        """
         start_ns = loudness.start_ns
         inside = [(stamp, faces) for stamp, faces in self._measures if start_ns <= stamp < end_ns]
-        scores = {}
+        lags_ms = np.array(LAGS_MS if learn else (self._delay.ms,), np.int64)
+        curves: dict[int, Values] = {}
         for track in sorted({track for _, faces in inside for track in faces}):
             seen = [(stamp, faces[track]) for stamp, faces in inside if track in faces]
             # Of a face in view for a small part of the utterance nothing is known.
@@ -161,11 +172,15 @@ class MouthMotion:
                 continue
             stamps = np.array([stamp for stamp, _ in seen], np.int64)
             motion, opening = np.array([(mouth.motion, mouth.opening) for _, mouth in seen]).T
-            scores[track] = agreement(motion, opening, loudness.at(stamps))
-        if not scores:
+            curves[track] = np.array([agreement(motion, opening, loudness.at(stamps + lag * MS)) for lag in lags_ms])
+        if not curves:
             return None
         seconds = (inside[-1][0] - inside[0][0]) / 1e9
-        return probabilities(scores, certainty(seconds, (len(inside) - 1) / seconds))
+        certain = certainty(seconds, (len(inside) - 1) / seconds)
+        known = int(np.flatnonzero(lags_ms == self._delay.ms)[0])
+        if learn and certain == 1.0:  # for the utterances after this one
+            self._delay.learn(max(curves.values(), key=lambda curve: float(curve.max())))
+        return probabilities({track: float(curve[known]) for track, curve in curves.items()}, certain)
 
 
 def face_grey(image: NDArray[np.uint8], box: Box) -> Values:

@@ -13,6 +13,7 @@ import pytest
 from mer_ros.utterance import Box, Frame, SpeechState, Utterance, VisualWindow
 from mer_ros.vision.detector import make_detector
 from mer_ros.vision.observer import FaceObserver, ObserverOptions
+from mer_ros.vision.sound_delay import CLEAR, LAGS_MS, SoundDelay
 from mer_ros.vision.speaking import (
     LEAST_MEASURES,
     Loudness,
@@ -81,6 +82,39 @@ def test_the_mouth_that_goes_with_the_sound_is_the_speaker(scene, scripted, seed
     assert abs(window.samples[0].box.x - BOXES[who].x) < 20
     assert window.speaking > 0.5
     assert 0 < window.out_of_view < 1 - window.speaking
+
+
+def test_sound_that_is_stamped_late_is_learnt(scene, scripted) -> None:
+    """Both speak, the right one is heard, 160 ms late: after some utterances it is known how late."""
+    scripted.boxes = BOXES
+    observer = FaceObserver(scripted, QUIET)
+    chosen = []
+    for number in range(6):
+        both = [syllables(20 + 2 * number), syllables(21 + 2 * number)]
+        begin = number * 5_000 * MS
+        for frame in talking(scene, both):
+            observer.frame(replace(frame, stamp_ns=frame.stamp_ns + begin))
+        late = replace(say(sound(both[1]), number + 1), start_ns=START + begin + 160 * MS)
+        late = replace(late, end_ns=late.start_ns + 3_000 * MS)
+        (window,) = [*observer.utterance(late), *observer.flush()]
+        chosen.append(bool(window.samples) and abs(window.samples[0].box.x - BOXES[1].x) < 20)
+    assert 120 <= observer.sound_delay_ms <= 200
+    assert chosen[-3:] == [True] * 3
+
+
+def test_an_unclear_or_a_single_utterance_does_not_tell_how_late_the_sound_is() -> None:
+    delay = SoundDelay()
+    assert delay.ms == 0
+    far = np.zeros(len(LAGS_MS))
+    far[-1] = CLEAR - 0.1
+    for _ in range(20):
+        delay.learn(far)
+    assert delay.ms == 0
+    delay.learn(far + 0.2)
+    assert delay.ms == 0
+    for _ in range(5):
+        delay.learn(far + 0.2)
+    assert delay.ms == LAGS_MS[-1]
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
