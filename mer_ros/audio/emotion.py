@@ -42,6 +42,7 @@ class AudioEmotionOptions:
 
 
 Inputs = dict[str, NDArray[np.float32]]
+Past = tuple[NDArray[np.float32], int]  # what a VoiceMemory knows of a person; another object when that has changed
 
 
 def feature_inputs(samples: NDArray[np.int16]) -> Inputs:
@@ -66,8 +67,18 @@ INPUTS: dict[frozenset[str], Callable[[NDArray[np.int16]], Inputs]] = {
 }
 
 
+@dataclass(frozen=True)
+class _Answer:
+    """What the model said last, and of what. voice: for the memory, of a model with one."""
+
+    samples: NDArray[np.int16]
+    past: Past | None
+    probabilities: NDArray[np.floating]
+    voice: NDArray[np.floating] | None
+
+
 class AudioEmotion:
-    """Ended utterances in, estimates out.
+    """Ended utterances in, estimates out. What was asked last is known: the same utterance again costs nothing.
 
     model: inputs as in INPUTS; output `probabilities` [B, 7], whose mean over the parts is the estimate. A model with
     the inputs PAST and the output `voice` [B, F] hears how a voice departs from what the same person said before.
@@ -83,6 +94,7 @@ class AudioEmotion:
             raise ModelError(f"model {model.entry.name} takes {', '.join(sorted(names))}; a voice is given as {known}")
         self._inputs = INPUTS[names]
         self._memory = VoiceMemory()
+        self._last: _Answer | None = None
         self.remembers = frozenset(model.entry.inputs) >= PAST
 
     def estimate(self, utterance: Utterance, person_id: str = "", *, remember: bool = True) -> ModalityEstimate:
@@ -98,18 +110,12 @@ class AudioEmotion:
         reason = self._why_not(utterance.samples)
         if reason:
             return ModalityEstimate(Modality.AUDIO, reason=reason, model=name)
-        inputs = self._inputs(utterance.samples)
-        parts = len(next(iter(inputs.values())))
-        outputs = self._model.run(**inputs, **(self._past(person_id, parts) if self.remembers else {}))
-        probabilities = np.asarray(outputs["probabilities"])
-        wanted = (parts, len(EMOTIONS))
-        if probabilities.shape != wanted:
-            raise ModelError(f"model {name} gave probabilities {probabilities.shape}, not {wanted}: check its export")
-        if self.remembers and person_id and remember:
-            self._memory.add(person_id, outputs["voice"].mean(axis=0))
+        answer = self._answer(utterance.samples, person_id)
+        if answer.voice is not None and person_id and remember:
+            self._memory.add(person_id, answer.voice)
         return ModalityEstimate(
             Modality.AUDIO,
-            probabilities.mean(axis=0),
+            answer.probabilities,
             quality=voice_quality(utterance),
             model=name,
             latency_ms=1e3 * (time.perf_counter() - begun),
@@ -118,11 +124,30 @@ class AudioEmotion:
     def forget(self, person_id: str = "") -> None:
         """Forget how a person sounded; all of them without an id, which may now mean others."""
         self._memory.forget(person_id)
+        self._last = None
 
-    def _past(self, person_id: str, parts: int) -> Inputs:
+    def _answer(self, samples: NDArray[np.int16], person_id: str) -> _Answer:
+        """Ask the model, but not twice about the same samples with the same past. Raises ModelError."""
+        past = self._memory.of(person_id) if self.remembers else None
+        last = self._last
+        if last is not None and last.past is past and np.array_equal(last.samples, samples):
+            return last
+        inputs = self._inputs(samples)
+        parts = len(next(iter(inputs.values())))
+        outputs = self._model.run(**inputs, **(self._past(past, parts) if self.remembers else {}))
+        probabilities = np.asarray(outputs["probabilities"])
+        wanted = (parts, len(EMOTIONS))
+        if probabilities.shape != wanted:
+            name = self._model.entry.name
+            raise ModelError(f"model {name} gave probabilities {probabilities.shape}, not {wanted}: check its export")
+        voice = outputs["voice"].mean(axis=0) if self.remembers else None
+        self._last = _Answer(samples, past, probabilities.mean(axis=0), voice)
+        return self._last
+
+    def _past(self, past: Past | None, parts: int) -> Inputs:
         size = self._model.entry.inputs["past"].shape[1]
         assert size is not None  # the manifest fixes it
-        mean, count = self._memory.of(person_id) or (np.zeros(size, np.float32), 0)
+        mean, count = past or (np.zeros(size, np.float32), 0)
         return {"past": np.tile(mean, (parts, 1)), "heard": np.full((parts, 1), count, np.float32)}
 
     def _why_not(self, samples: NDArray[np.int16]) -> str:

@@ -114,6 +114,10 @@ class EmotionFuser:
         """Return an interim estimate of everybody in view and of who speaks, when they are due; the speaker last."""
         return self._interim.estimates(now_ns, self._dialogue)
 
+    def prepare(self) -> None:
+        """Judge at a pause what will be judged should the utterance end there; changes when, not what is told."""
+        self._interim.prepare()
+
     def reset_dialogue(self) -> Ended:
         """End the dialogue; the next utterance begins a new one."""
         return Ended(*self._dialogue.reset())

@@ -17,6 +17,7 @@ from mer_ros.utterance import Transcript, Utterance, VisualWindow
 _WAITING = 4  # windows of one person that nobody has asked about yet; the oldest go
 _PAUSE = 4  # ticks without anything to tell after which the grid begins anew
 _OUT_OF_VIEW = 0.85  # with this probability that nobody in view speaks, nobody does: as of final windows
+_SILENT = 0.1  # who speaks less probably is not looked at in advance
 _CLEARER = 1.2  # somebody else than who spoke before must do so this many times as likely to be taken for the speaker
 
 
@@ -54,7 +55,9 @@ class Interim:
     """Keeps what is known of each person in view, and judges it when asked.
 
     The models are asked only about what is new: the face about new samples, voice and words, of who speaks alone,
-    when more has been heard. Memory: live_people persons, four windows of each at most.
+    when more has been heard. What is seen while somebody speaks is judged as it comes, and the voice at a pause if
+    `prepare` is called: experts that keep their answers then have those of the end at once.
+    Memory: live_people persons, four windows of each at most.
     counts: live_persons_crowded_out, live_time_went_back.
     """
 
@@ -90,6 +93,14 @@ class Interim:
         areas = [sample.box.width * sample.box.height for sample in window.samples]
         seen.size = sum(areas) / len(areas) if areas else seen.size
         seen.waiting.append(window)
+        if window.utterance_id and not window.speaking < _SILENT:
+            self._look(seen)
+
+    def prepare(self) -> None:
+        """Ask of the voice so far, which is all of it should nobody go on."""
+        speech = self._speech.utterance
+        if speech is not None:
+            self._judge.ask(Modality.AUDIO, speech, self._who_speaks(speech), remember=False)
 
     def transcript(self, transcript: Transcript) -> None:
         """Take a partial transcript, if it is of the utterance that goes on."""
@@ -185,7 +196,15 @@ class Interim:
         return (seen.labels if seen else self._unseen).steady(emotion) if emotion else None
 
     def _face(self, seen: _Seen, now_ns: int) -> ModalityEstimate:
-        """The mean of what the model says of a face; it is asked about the windows that it does not know."""
+        """The mean of what the model says of a face."""
+        self._look(seen)
+        mean = seen.mean.value()
+        if mean is None or seen.answered_ns is None or not self._fresh(seen.answered_ns, now_ns):
+            return ModalityEstimate(Modality.FACE, reason=seen.reason)
+        return mean
+
+    def _look(self, seen: _Seen) -> None:
+        """Ask the model about the windows that it does not know."""
         while seen.waiting:
             window = seen.waiting.popleft()
             answer = self._judge.ask(Modality.FACE, window)
@@ -194,10 +213,6 @@ class Interim:
                 seen.answered_ns = window.end_ns
             else:
                 seen.reason = answer.reason
-        mean = seen.mean.value()
-        if mean is None or seen.answered_ns is None or not self._fresh(seen.answered_ns, now_ns):
-            return ModalityEstimate(Modality.FACE, reason=seen.reason)
-        return mean
 
     def _who_speaks(self, speech: Utterance) -> str:
         """Who in view speaks: the likeliest by the mouth, where that is known, else the largest; empty for nobody."""

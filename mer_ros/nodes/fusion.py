@@ -28,6 +28,7 @@ from mer_ros.nodes.conversions.words import transcript_of
 from mer_ros.nodes.health import WARN, Condition
 from mer_ros.nodes.live import Live
 from mer_ros.settings.tables import FUSION
+from mer_ros.utterance import PAUSE
 
 _POLL_S = 0.05
 _LOOK_AROUND_S = 1.0
@@ -98,7 +99,10 @@ class FusionNode(PipelineNode):
 
     def _on_utterance(self, message: Utterance) -> None:
         self._frame_id = message.header.frame_id
-        self._publish(self._fusion.utterance(utterance_of(message), self.now_ns()))
+        utterance = utterance_of(message)
+        self._publish(self._fusion.utterance(utterance, self.now_ns()))
+        if utterance.ended_by == PAUSE and not self.is_overloaded:
+            self._fusion.prepare()
 
     def _on_transcript(self, message: Transcript) -> None:
         self._publish(self._fusion.transcript(transcript_of(message), self.now_ns()))
