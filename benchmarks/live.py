@@ -177,3 +177,23 @@ def running(folder: Path, follower: Follower, **settings: Any) -> Iterator[Runni
 def all_active(heard: Heard, nodes: Sequence[str]) -> bool:
     """Whether these nodes have told that they are active."""
     return all(heard.value(node, "state") == "active" for node in nodes)
+
+
+def cpu_s(pid: int) -> float:
+    """Processor time of a process so far, of all its threads, in s."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def peak_mb(pid: int) -> float:
+    """The most that a process has had resident so far."""
+    return _kilobytes(Path(f"/proc/{pid}/status"), "VmHWM") * 1024 / 1e6
+
+
+def shared_mb(pids: Sequence[int]) -> float:
+    """What processes have resident together, pages that they share counted once."""
+    return sum(_kilobytes(Path(f"/proc/{pid}/smaps_rollup"), "Pss") for pid in pids) * 1024 / 1e6
+
+
+def _kilobytes(path: Path, name: str) -> int:
+    return next(int(line.split()[1]) for line in path.read_text().splitlines() if line.startswith(f"{name}:"))

@@ -5,8 +5,9 @@ python benchmarks/load.py [--minutes 10] [--only silent half composed] [--write]
 Raw 640x480 images at 30 Hz and sound at 16 kHz are played in real time over DDS by a process of its own, which does not
 count. silent: people in view, nobody speaks. half: somebody speaks half the time. Both in separate processes; composed:
 as half, for a fifth of the time, all nodes in one process, for its memory. Processor time is that of all processes of
-the graph from when the film begins until it ends, memory the sum of their peaks from their very start. That the
-processes share pages (libraries) is not taken off.
+the graph from when the film begins until it ends. Memory is the most that they held at a time while it was played,
+looked at once a second, pages that they share (libraries) counted once; the sum of each one's own peak from its very
+start, where such pages count for each, is told beside.
 """
 
 from __future__ import annotations
@@ -21,22 +22,23 @@ from pathlib import Path
 
 from common import Mark, Result, finish, table
 from film import film, round_s
-from live import PLAYER, Follower, Heard, Running, apart, running
-from soak import look, peak_mb
+from live import PLAYER, Follower, Heard, Running, apart, cpu_s, peak_mb, running, shared_mb
 
 CORES_SILENT, CORES_HALF = 0.6, 1.0
 MB_APART, MB_COMPOSED = 900.0, 500.0
 FRAMES_PERCENT = 99.5
 HALF = 0.5
+LOOK_S = 1.0
 
 
 @dataclass
 class Course:
-    """A film that was played. cpu_s: by process. spoken_s: of all utterances."""
+    """A film that was played. cpu_s, peak_mb: by process. mb: of all at a time. spoken_s: of all utterances."""
 
     wall_s: float = 0.0
     cpu_s: dict[str, float] = field(default_factory=dict)
     peak_mb: dict[str, float] = field(default_factory=dict)
+    mb: float = 0.0
     frames: tuple[int, int] = (0, 0)
     chunks: tuple[int, int] = (0, 0)
     lost_samples: int = 0
@@ -50,11 +52,6 @@ class Course:
     def cores(self) -> float:
         """Processor time a second."""
         return sum(self.cpu_s.values()) / self.wall_s
-
-    @property
-    def mb(self) -> float:
-        """All processes' peaks."""
-        return sum(self.peak_mb.values())
 
     @property
     def lost_chunks(self) -> int:
@@ -85,21 +82,28 @@ def watch(graph: Running, film_s: float) -> Course:
     heard, course = graph.heard, Course()
     if not graph.wait(lambda: heard.count(PLAYER, "frames") > 0, 60):
         raise SystemExit(f"error: the player does not begin; the logs are in {graph.folder / 'logs'}")
-    begun, before = time.monotonic(), spent(graph.pids)
-    if not graph.wait(graph.played, 60 + 1.2 * film_s):
+    begun, before, pids = time.monotonic(), spent(graph.pids), list(graph.pids.values())
+    looked = begun
+
+    def look() -> None:
+        nonlocal looked
+        if time.monotonic() - looked >= LOOK_S:
+            looked, course.mb = time.monotonic(), max(course.mb, shared_mb(pids))
+
+    if not graph.wait(graph.played, 60 + 1.2 * film_s, look):
         raise SystemExit(f"error: the player does not come to its end; the logs are in {graph.folder / 'logs'}")
     course.wall_s = time.monotonic() - begun
     after = spent(graph.pids)
     course.cpu_s = {name: after[name] - before[name] for name in after}
     time.sleep(3.0)  # each node tells its counts once a second
-    course.peak_mb = {name: peak_mb([pid]) for name, pid in graph.pids.items()}
+    course.peak_mb = {name: peak_mb(pid) for name, pid in graph.pids.items()}
     count(course, heard)
     return course
 
 
 def spent(pids: dict[str, int]) -> dict[str, float]:
     """Processor time of each process so far, in s."""
-    return {name: look([pid], 0.0).cpu_s for name, pid in pids.items()}
+    return {name: cpu_s(pid) for name, pid in pids.items()}
 
 
 def count(course: Course, heard: Heard) -> None:
@@ -138,7 +142,7 @@ def lines_of(courses: dict[str, Course]) -> list[str]:
     lines = []
     for name, course in courses.items():
         rows = [[n, f"{s / course.wall_s:.3f}", f"{course.peak_mb[n]:.0f}"] for n, s in course.cpu_s.items()]
-        rows.append(["all", f"{course.cores:.3f}", f"{course.mb:.0f}"])
+        rows.append(["all", f"{course.cores:.3f}", f"{sum(course.peak_mb.values()):.0f}"])
         share = course.spoken_s / course.wall_s
         lines += [
             f"**{name}**: {course.wall_s:.0f} s, {course.utterances} utterances in "
@@ -146,7 +150,7 @@ def lines_of(courses: dict[str, Course]) -> list[str]:
             f"{course.chunks[1]} of {course.chunks[0]} chunks received, {course.lost_samples} samples missing, "
             f"{course.shed} frames left out under load; the player was late {course.late} times.",
             "",
-            *table(("process", "cores", "peak MB"), rows),
+            *table(("process", "cores", "own peak, MB"), rows),
             "",
         ]
     return lines
