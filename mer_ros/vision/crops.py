@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.utterance import Box, FaceSample
+from mer_ros.vision.detector import halved
 
 Image = NDArray[np.uint8]
 
@@ -61,7 +62,7 @@ def crop_face(
 def context_crop(image: Image, faces: Iterable[Box]) -> Image:
     """Scale the frame to uint8 [112, 150, 3] with every face blacked out, as CAER-Net's context stream has it."""
     height, width = CONTEXT_SHAPE
-    small = _resize(_halved(image, CONTEXT_SHAPE), height, width)
+    small = _resize(halved(image, 2 * height, 2 * width), height, width)
     x_scale, y_scale = width / image.shape[1], height / image.shape[0]
     for box in faces:
         left, right = math.floor(box.x * x_scale), math.ceil((box.x + box.width) * x_scale)
@@ -107,14 +108,6 @@ def _turned(image: Image, middle_x: float, middle_y: float, side: float, tilt_de
     turn[:, 2] += np.array([size / 2 - middle_x, size / 2 - middle_y])
     large = cv2.warpAffine(image, turn, (size, size), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return _resize(np.asarray(large, np.uint8), FACE_PX, FACE_PX)
-
-
-def _halved(image: Image, shape: tuple[int, int]) -> Image:
-    """Halved, by means of 2 x 2, while it is of even size and stays twice as large as `shape`: quicker than by area."""
-    while all(have % 2 == 0 and have >= 4 * want for have, want in zip(image.shape, shape, strict=False)):
-        size = (image.shape[1] // 2, image.shape[0] // 2)
-        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
-    return image
 
 
 def _resize(image: Image, height: int, width: int) -> Image:

@@ -124,9 +124,18 @@ def fit_width(image: Image, width_px: int) -> tuple[Image, float]:
         return image, 1.0
     scale = width_px / width
     size = (width_px, max(1, round(height * scale)))
+    near = halved(image, size[1], size[0])
     # Linear is 4 times faster than area, and costs no recall at the usual factor of two.
-    kind = cv2.INTER_LINEAR if scale >= 0.5 else cv2.INTER_AREA
-    return np.asarray(cv2.resize(image, size, interpolation=kind), np.uint8), scale
+    kind = cv2.INTER_LINEAR if 2 * width_px >= near.shape[1] else cv2.INTER_AREA
+    return np.asarray(cv2.resize(near, size, interpolation=kind), np.uint8), scale
+
+
+def halved(image: Image, height: int, width: int) -> Image:
+    """Halved, by means of 2 x 2 pixels, while its size is even and stays at least this: quicker than all by area."""
+    while all(have % 2 == 0 and have >= 2 * least for have, least in zip(image.shape, (height, width), strict=False)):
+        size = (image.shape[1] // 2, image.shape[0] // 2)
+        image = np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_LINEAR), np.uint8)
+    return image
 
 
 def clip_box(left: float, top: float, right: float, bottom: float, shape: tuple[int, ...]) -> Box | None:
