@@ -76,6 +76,7 @@ def _node(spec: NodeSpec, graph: Graph, respawn: Respawn) -> Node:
         parameters=[str(graph.params_file), dict(spec.parameters)],
         remappings=list(spec.remappings),
         arguments=[*spec.part_arguments, "--ros-args", "--log-level", graph.log_level],
+        additional_env=spec.environment,
         output="screen",
         on_exit=ended,
     )

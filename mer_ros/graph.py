@@ -26,6 +26,7 @@ SAMPLE = "sample"
 LIFECYCLE = ("fusion", "speech_to_text", "camera", "microphone")
 OPTIONAL = ("humans",)  # likewise, and before those
 
+_WITHOUT_IMAGES = ("fusion", "speech_to_text", "microphone", "humans", "audio_device", "lifecycle_manager")
 _NAME = re.compile(r"[~/]?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 _NODE_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _NAMING = "ROS 2 names hold letters, digits and underscores, parts are set apart by '/', and none begins with a digit"
@@ -134,6 +135,11 @@ class NodeSpec:
     respawn: bool = True
     ends_graph: bool = False
     parts: tuple[NodeSpec, ...] = ()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What it needs besides the environment of the graph."""
+        return resources.dds_environment(images=False) if self.executable in _WITHOUT_IMAGES else {}
 
     @property
     def own_arguments(self) -> list[str]:

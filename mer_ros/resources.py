@@ -15,6 +15,7 @@ from mer_ros.errors import MerError
 
 MODELS_VARIABLE = "MER_MODELS"
 _PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")  # of Kilted, of Jazzy
+_PROFILES = {True: "fastdds.xml", False: "fastdds-small.xml"}  # with and without images
 
 
 class ResourceError(MerError):
@@ -37,13 +38,16 @@ def messages_dir() -> Path:
     return _folder("mer_msgs/msg", "Emotion.msg")
 
 
-def dds_environment() -> dict[str, str]:
+def dds_environment(*, images: bool = True) -> dict[str, str]:
     """Return variables that give Fast DDS enough shared memory for raw images; a profile of the user's own stays.
 
+    images: False for a process that publishes none: it gets less, and keeps less in its memory.
     Each version of Fast DDS reads one of the two names alone: a profile under one name is given under the other too.
     """
-    given = {name: os.environ[name] for name in _PROFILE_VARIABLES if os.environ.get(name)}
-    profile = next(iter(given.values()), None) or str(config_dir() / "fastdds.xml")
+    profiles = {large: str(config_dir() / name) for large, name in _PROFILES.items()}
+    told = {name: os.environ.get(name, "") for name in _PROFILE_VARIABLES}
+    given = {name: file for name, file in told.items() if file and file not in profiles.values()}
+    profile = next(iter(given.values()), None) or profiles[images]
     return {name: profile for name in _PROFILE_VARIABLES if name not in given}
 
 

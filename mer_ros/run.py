@@ -156,7 +156,7 @@ class GraphProcesses:
         return self.failed
 
     def _start(self, spec: NodeSpec) -> _Child:
-        environment = {**os.environ, **self.graph.environment, "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, **self.graph.environment, **spec.environment, "PYTHONUNBUFFERED": "1"}
         log = None
         if self.log_dir is not None:
             self.log_dir.mkdir(parents=True, exist_ok=True)

@@ -124,3 +124,10 @@ def test_namespaces_with_and_without_slashes(namespace):
 
 def test_the_recognisers_are_those_of_the_speech_room():
     assert (*BACKENDS, "outside") == RECOGNISERS
+
+
+def test_only_who_publishes_images_keeps_memory_for_them():
+    graph = describe(GraphSettings(play="sample"))
+    small = {spec.name for spec in graph.nodes if any("small" in file for file in spec.environment.values())}
+    assert small == {"fusion", "speech_to_text", "microphone", "lifecycle_manager"}
+    assert not describe(GraphSettings(composed=True)).nodes[0].environment

@@ -12,7 +12,7 @@ OURS = str(resources.config_dir() / "fastdds.xml")
     ("given", "set_"),
     [
         ({}, {KILTED: OURS, JAZZY: OURS}),
-        ({KILTED: OURS}, {JAZZY: OURS}),
+        ({KILTED: OURS}, {KILTED: OURS, JAZZY: OURS}),  # ours, as another command of this package has set it
         ({KILTED: "/my.xml"}, {JAZZY: "/my.xml"}),
         ({JAZZY: "/my.xml"}, {KILTED: "/my.xml"}),
         ({KILTED: "/my.xml", JAZZY: "/old.xml"}, {}),
@@ -25,3 +25,5 @@ def test_every_version_of_fast_dds_gets_a_profile_and_the_users_own_stays(monkey
     for name, value in given.items():
         monkeypatch.setenv(name, value)
     assert resources.dds_environment() == set_
+    small = {name: file.replace("fastdds.xml", "fastdds-small.xml") for name, file in set_.items()}
+    assert resources.dds_environment(images=False) == small
