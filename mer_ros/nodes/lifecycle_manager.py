@@ -87,6 +87,14 @@ class LifecycleManager(Node):
                 ward.passed = True
                 self.get_logger().warning(f"{ward.name} does not come up; those after it no longer wait for it")
 
+    def _go_on(self) -> None:
+        """Take the next step at once: ticks would add half a second to the start of each node."""
+        for ward in self._wards:
+            if ward.asked is None and not ward.wait and not ward.brought_up:
+                self._care(ward)
+            if not ward.passed:
+                return
+
     def _care(self, ward: Ward) -> None:
         if ward.asked is not None:
             ward.asked_ticks += 1
@@ -118,8 +126,10 @@ class LifecycleManager(Node):
 
         def answered(done: Any) -> None:
             if ward.asked is done:
-                ward.asked = None
+                ward.asked, before = None, ward.state
                 answer(ward, done.result())
+                if ward.state != before:
+                    self._go_on()
 
         future.add_done_callback(answered)
 

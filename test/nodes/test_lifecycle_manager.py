@@ -97,6 +97,14 @@ def test_nodes_are_brought_up_in_order(nodes, make_manager):
     assert manager._condition().message == "all nodes are active"
 
 
+def test_who_answers_at_once_is_not_kept_waiting_for_ticks(nodes, make_manager):
+    tick(make_manager(), 0.1)
+    assert states(nodes) == [ACTIVE] * 3
+    assert all(
+        node.asked == [Transition.TRANSITION_CONFIGURE, Transition.TRANSITION_ACTIVATE] for node in nodes.values()
+    )
+
+
 def test_a_node_that_refuses_does_not_silence_those_after_it(nodes, make_manager):
     nodes["second"].refuses = True
     manager = make_manager()
