@@ -65,9 +65,10 @@ class SpeechToTextNode(PipelineNode):
         return Condition(values=counts)
 
     def _on_utterance(self, message: Utterance) -> None:
-        if self.is_overloaded and message.state == Utterance.ONGOING:
-            self.health.counts["left_out_under_load"] += 1  # the end of the utterance brings all of it
-            return
+        if self._transcriber is not None:
+            self._transcriber.interim = not self.is_overloaded
+            if self.is_overloaded and message.state == Utterance.ONGOING:
+                self.health.counts["left_out_under_load"] += 1
         stage = self._outside.utterance if self._outside else self._transcriber.push  # type: ignore[union-attr]
         self._publish(stage(utterance_of(message)))
 

@@ -23,6 +23,7 @@ class Transcriber:
     depend on how the speech was cut. The final is of all samples that ENDED carries, whether or not the rest arrived;
     where nobody spoke after a pause they were heard at the pause, and a recogniser that knows so has the words ready.
 
+    interim: whether partial transcripts are wanted; a machine that cannot keep up does without.
     counts: `gaps` (utterances with a piece missing, hence without further partials), `unfinished` (another began
     before ENDED), `repeated` (ENDED again), `too_long` (cut), `failed` (the recogniser raised; the final is empty).
     """
@@ -30,6 +31,7 @@ class Transcriber:
     def __init__(self, recogniser: Recogniser, options: SpeechOptions | None = None) -> None:
         self.recogniser = recogniser
         self.counts: Counter[str] = Counter()
+        self.interim = True
         options = options or SpeechOptions()
         self._period = options.partial_period_ms * SAMPLE_RATE // 1000
         self._pauses = options.hear_at_pauses
@@ -90,7 +92,8 @@ class Transcriber:
         samples = samples[: self._longest - self._heard]
         # Heard up to a pause, or to the last whole period in this piece; the rest waits for the next one.
         end = self._heard + len(samples)
-        cut = end - end % self._period - self._heard if self._period else 0
+        period = self._period if self.interim else 0
+        cut = end - end % period - self._heard if period else 0
         pause = self._pauses and utterance.ended_by == PAUSE
         if cut <= 0 and not pause:
             self._accept(samples)
@@ -99,7 +102,7 @@ class Transcriber:
         self._accept(samples[:cut])
         text = self.recogniser.partial()
         self._accept(samples[cut:])
-        if not text or text == self._last_text or not self._period:
+        if not text or text == self._last_text or not period:
             return []
         self._last_text = text
         return [self._transcript(utterance, Recognition(text), started, is_final=False)]
