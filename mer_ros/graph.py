@@ -191,6 +191,7 @@ def describe(settings: GraphSettings) -> Graph:
         "humans": emotions,
         "speech_to_text": (("words", settings.words_topic),),
         "camera": (
+            *emotions,  # which it draws
             ("image_raw", settings.image_topic),
             ("image_raw/compressed", f"{settings.image_topic}/compressed"),
         ),

@@ -62,7 +62,8 @@ def test_the_image_topic_is_meant_for_compressed_images_too():
 
 def test_what_lies_below_the_topic_of_the_emotions_goes_with_it():
     below = {(f"emotion{part}", f"/head/feelings{part}") for part in ("", "/live", "/events")}
-    assert below <= set(node("fusion", emotion_topic="/head/feelings").remappings)
+    for listener in ("fusion", "camera", "humans"):
+        assert below <= set(node(listener, emotion_topic="/head/feelings", humans=True).remappings), listener
 
 
 @pytest.mark.parametrize(
