@@ -16,6 +16,7 @@ OK, WARN, ERROR, STALE = (
     DiagnosticStatus.ERROR,
     DiagnosticStatus.STALE,
 )
+OURS = "mer_ros"  # hardware_id of this package's diagnostics
 
 
 @dataclass
@@ -48,7 +49,7 @@ class Health:
             level=condition.level,
             name=self._node.get_fully_qualified_name().lstrip("/"),
             message=condition.message,
-            hardware_id="mer_ros",
+            hardware_id=OURS,
             values=[KeyValue(key=str(key), value=str(value)) for key, value in sorted(values.items())],
         )
         message = DiagnosticArray(status=[status])

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import rclpy
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticStatus
 from mer_msgs.msg import Emotion
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
@@ -19,10 +19,9 @@ from mer_ros.nodes.conversions.emotions import estimate_of
 from mer_ros.nodes.health import ERROR, OK, WARN
 from mer_ros.nodes.watcher import WatcherNode
 from mer_ros.view import ViewState, starting
-from mer_ros.web.feed import MOST_NODES, Feed
+from mer_ros.web.feed import Feed
 
 LEVELS = {OK: "ok", WARN: "warn", ERROR: "error"}
-OURS = "mer_ros"  # hardware_id of this package's diagnostics
 PERIOD_S = 0.2
 SILENT_S = 5.0  # a node that tells nothing for so long has gone, or hangs
 
@@ -48,13 +47,11 @@ class PageWatcher(WatcherNode):
         super()._on_live(message)
         self._feed.live(estimate_of(message))
 
-    def _on_diagnostics(self, message: DiagnosticArray) -> None:
-        super()._on_diagnostics(message)
-        for status in message.status:
-            if status.hardware_id == OURS and (status.name in self._health or len(self._health) < MOST_NODES):
-                level = LEVELS.get(status.level, "silent")
-                self._health[status.name] = {"name": status.name, "level": level, "message": status.message}
-                self._heard_s[status.name] = time.monotonic()
+    def _on_status(self, name: str, status: DiagnosticStatus) -> None:
+        super()._on_status(name, status)
+        level = LEVELS.get(status.level, "silent")
+        self._health[status.name] = {"name": status.name, "level": level, "message": status.message}
+        self._heard_s[status.name] = time.monotonic()
 
     def _on_image(self, message: CompressedImage) -> None:
         self.counts["images"] += 1

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
-from diagnostic_msgs.msg import DiagnosticArray
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from mer_msgs.msg import Emotion
 from mer_msgs.msg import Utterance as UtteranceMessage
 from rclpy.node import Node
@@ -17,8 +17,9 @@ from mer_ros.errors import MerError
 from mer_ros.nodes import qos
 from mer_ros.nodes.conversions.emotions import estimate_of
 from mer_ros.nodes.conversions.stamps import to_ns
-from mer_ros.nodes.health import ERROR
+from mer_ros.nodes.health import ERROR, OURS
 from mer_ros.view import ViewState
+from mer_ros.web.feed import MOST_NODES
 
 STALE_S = 2.0
 MANAGER = "lifecycle_manager"
@@ -29,7 +30,7 @@ class WatcherNode(Node):
     """Keeps a `ViewState` up to date.
 
     arrived: final estimates that nobody has taken yet, each with the seconds since its utterance ended.
-    conditions: the last word of every node. counts: finals, live, utterances, refused.
+    conditions: the last word of every node of this graph. counts: finals, live, utterances, refused.
     """
 
     def __init__(self, state: ViewState, namespace: str = "") -> None:
@@ -114,13 +115,19 @@ class WatcherNode(Node):
         self.state.utterances = self.counts["utterances"]
 
     def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        """Take what the nodes of this graph tell; the topic is that of all packages and of all graphs."""
+        home = self.get_namespace().strip("/")
         for status in message.status:
-            name = status.name.rsplit("/", 1)[-1]
-            self.conditions[name] = status.message
-            if name == MANAGER:
-                counted = {"brought_up_again", "refused_transitions", "unanswered_requests", "refused", "faults"}
-                self.state.nodes = {item.key: item.value for item in status.values if item.key not in counted}
-            if status.level == ERROR:
-                self.state.troubles[name] = status.message
-            else:
-                self.state.troubles.pop(name, None)
+            namespace, _, name = status.name.rpartition("/")
+            is_new = name not in self.conditions
+            if status.hardware_id == OURS and namespace == home and not (is_new and len(self.conditions) >= MOST_NODES):
+                self._on_status(name, status)
+
+    def _on_status(self, name: str, status: DiagnosticStatus) -> None:
+        self.conditions[name] = status.message
+        if name == MANAGER:  # states are words, and counts are not
+            self.state.nodes = {item.key: item.value for item in status.values if not item.value.isdigit()}
+        if status.level == ERROR:
+            self.state.troubles[name] = status.message
+        else:
+            self.state.troubles.pop(name, None)

@@ -107,13 +107,15 @@ def test_nodes_tell_how_they_are_and_when_they_tell_no_more(watcher, monkeypatch
     health(watcher, "head/camera", DiagnosticStatus.OK)
     health(watcher, "head/fusion", DiagnosticStatus.WARN, "face often came too late")
     health(watcher, "battery", DiagnosticStatus.ERROR, "empty", hardware="robot")
-    health(watcher, "head/lifecycle_manager", DiagnosticStatus.OK, camera="active", fusion="unconfigured")
+    health(watcher, "camera", DiagnosticStatus.ERROR, "of another graph")
+    health(watcher, "head/lifecycle_manager", DiagnosticStatus.OK, camera="active", fusion="unconfigured", faults="3")
     before = state(watcher)
     assert [(it["name"], it["level"]) for it in before["nodes"]] == [
         ("head/camera", "ok"),
         ("head/fusion", "warn"),
         ("head/lifecycle_manager", "ok"),
     ]
+    assert (set(watcher.conditions), watcher.state.troubles) == ({"camera", "fusion", "lifecycle_manager"}, {})
     assert before["status"].startswith("starting, 1 of 2 nodes are active")
     health(watcher, "head/lifecycle_manager", DiagnosticStatus.OK, camera="active", fusion="active")
     assert state(watcher)["status"] == ""
@@ -122,6 +124,12 @@ def test_nodes_tell_how_they_are_and_when_they_tell_no_more(watcher, monkeypatch
     assert [it["level"] for it in state(watcher)["nodes"]] == ["ok", "silent", "silent"]
     clock[0] += 60
     assert state(watcher)["status"].startswith("Nothing is heard of the graph any more")
+
+
+def test_names_without_end_are_not_kept(watcher):
+    for number in range(200):
+        health(watcher, f"head/node{number}", DiagnosticStatus.ERROR)
+    assert max(len(watcher.conditions), len(watcher.state.troubles), len(state(watcher)["nodes"])) < 100
 
 
 def test_what_cannot_be_read_is_counted(watcher):
