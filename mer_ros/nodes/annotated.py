@@ -35,9 +35,9 @@ class Annotated:
         """Listen to what is told of people while somebody looks."""
         watched = self._raw.get_subscription_count() or self._compressed.get_subscription_count()
         if watched and not self._listening:
-            self._listen(Emotion, "emotion", lambda m: self.overlay.emotion(estimate_of(m)), qos.emotions())
-            self._listen(Emotion, "emotion/live", lambda m: self.overlay.emotion(estimate_of(m)), qos.interim())
-            self._listen(Transcript, "transcript", lambda m: self.overlay.transcript(transcript_of(m)), qos.events())
+            self._listen(Emotion, "emotion", self._on_emotion, qos.emotions())
+            self._listen(Emotion, "emotion/live", self._on_emotion, qos.interim())
+            self._listen(Transcript, "transcript", self._on_transcript, qos.events())
         elif not watched:
             self.rest()
 
@@ -61,6 +61,12 @@ class Annotated:
         if self._listening:
             self.overlay.forget()
         self._listening = []
+
+    def _on_emotion(self, message: Emotion) -> None:
+        self.overlay.emotion(estimate_of(message))
+
+    def _on_transcript(self, message: Transcript) -> None:
+        self.overlay.transcript(transcript_of(message))
 
     def _listen(self, kind: Any, topic: str, callback: Any, profile: Any) -> None:
         guarded = self._node.guarded(callback)

@@ -135,7 +135,8 @@ def main() -> int:
     for thread in threads:
         thread.start()
     trimmed_s = time.monotonic()
-    while not ended.wait(_LOOK_S):
+    while not ended.is_set():
+        time.sleep(_LOOK_S)  # `ended.wait` holds the lock that `set` takes, and a signal may come just then
         if time.monotonic() - trimmed_s > _TRIM_S:
             give_back()  # what one node's thread has freed of another's
             trimmed_s = time.monotonic()

@@ -29,7 +29,7 @@ class Live:
         self._events = node.speak(EmotionEvent, "emotion/events", qos.events())
 
     def tick(self, fuser: EmotionFuser, now_ns: int, frame_id: str) -> None:
-        """Publish what is due. Without a listener no model is asked."""
+        """Publish what is due. Without a listener nothing is."""
         listeners = self._live.get_subscription_count() + self._events.get_subscription_count()
         if self._interim_wanted and listeners:
             for interim in fuser.live(now_ns):
