@@ -7,6 +7,8 @@ DATA ?=
 MINUTES ?= 60
 MESSAGES ?= 800000
 CLIPS ?=
+UTTERANCES ?= 200
+LOAD_MINUTES ?= 10
 PYTEST_ARGS ?=
 DEMO_ARGS ?=
 
@@ -30,7 +32,7 @@ help:  ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 	@echo
 	@echo "  Variables: PYTHON=$(PYTHON)  ROS=$(ROS) (auto, jazzy, kilted, system)"
-	@echo "             MINUTES=$(MINUTES), DATA, CLIPS, DEMO_ARGS, PYTEST_ARGS (for instance PYTEST_ARGS='-k fusion')"
+	@echo "             MINUTES=$(MINUTES), UTTERANCES=$(UTTERANCES), LOAD_MINUTES=$(LOAD_MINUTES), DATA, CLIPS, DEMO_ARGS, PYTEST_ARGS (for instance PYTEST_ARGS='-k fusion')"
 
 setup: python  ## Make the virtual environment with everything the package needs
 	@$(SETUP)
@@ -61,12 +63,8 @@ colcon: setup-dev  ## Set up, then build both packages with colcon and load what
 marks: data setup  ## Score every model on the corpora in DATA: make marks DATA=FOLDER
 	@"$(BIN)/mer" evaluate all --data "$(DATA)"
 
-bench: setup-dev  ## Run every benchmark; that of face detectors with clips of talking faces: CLIPS=FOLDER
-	@"$(BIN)/python" benchmarks/short_term_features.py
-	@"$(BIN)/python" benchmarks/fusion.py
-	@"$(BIN)/python" benchmarks/replay.py
-	@if [ -d "$(CLIPS)" ]; then "$(BIN)/python" benchmarks/face_detectors.py --clips "$(CLIPS)"; \
-	else echo "face_detectors.py is left out: say which folder holds clips: make bench CLIPS=FOLDER"; fi
+bench: setup-dev  ## Run every benchmark and write benchmarks/results/table.md; clips of talking faces: CLIPS=FOLDER
+	@"$(BIN)/python" benchmarks/bench.py --utterances "$(UTTERANCES)" --minutes "$(LOAD_MINUTES)" --clips "$(CLIPS)"
 
 sbom: setup  ## Set up, then write sbom.json: all packages and models that run, as CycloneDX
 	@"$(BIN)/python" scripts/sbom.py > sbom.json.part && mv sbom.json.part sbom.json && echo "wrote sbom.json"

@@ -24,6 +24,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
 from common import Mark, Result, finish, percentile, spread, table
 from film import film, round_s
 from live import Follower, apart, running
@@ -141,6 +142,21 @@ def plain(utterances: int) -> Course:
     return course
 
 
+def fer_line(frames: Sequence[Frame]) -> str:
+    """What the package fer takes for a frame, where it is installed."""
+    try:
+        from fer import FER
+    except ImportError as error:  # it asks for TensorFlow, PyTorch and a second OpenCV
+        return f"fer is left out: it is not installed ({error})."
+    peer = FER()
+    spent = []
+    for frame in frames:
+        begun = time.perf_counter()
+        peer.detect_emotions(np.ascontiguousarray(frame.image[..., ::-1]))
+        spent.append((time.perf_counter() - begun) * 1e3)
+    return f"fer takes {spread(spent[1:])} ms for a frame (median, 95 %, most), faces found and their emotions told."
+
+
 def lines_of(name: str, course: Course) -> list[str]:
     """All that is worth knowing of a course, as Markdown."""
     rows = [["all", spread(course.after)]]
@@ -193,6 +209,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "plain" in courses and "own" in courses:
         ratio = statistics.median(courses["plain"].after) / statistics.median(courses["own"].after)
         lines.append(f"The plain loop takes {ratio:.1f} times as long after the end of speech (medians).")
+    if "plain" in courses:
+        sample = SampleDialogue(frame_rate_hz=PLAIN_HZ)
+        lines.append(fer_line([event for event in sample.events() if isinstance(event, Frame)][20:60]))
     command = f"python benchmarks/latency.py --utterances {given.utterances}"
     result = Result("latency", "End of speech to emotion", command, 1, marks_of(courses), lines)
     return finish(result, given.write)

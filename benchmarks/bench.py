@@ -1,0 +1,71 @@
+"""Runs every benchmark, one after the other, and writes the table. Exit code 1 when a mark is missed or one fails.
+
+python benchmarks/bench.py [--utterances 200] [--minutes 10] [--clips FOLDER] [--readme]
+
+Run it on a machine that has nothing else to do. With the defaults it takes about an hour and a half, nearly all of it
+real time: the live graph is listened to.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import table
+from common import RESULTS
+
+FOLDER = Path(__file__).parent
+
+
+def commands(utterances: int, minutes: float, clips: str) -> list[list[str]]:
+    """Each benchmark with its arguments."""
+    faces = ["--clips", clips] if clips else []
+    return [
+        ["latency.py", "--utterances", str(utterances), "--write"],
+        ["load.py", "--minutes", f"{minutes:g}", "--write"],
+        ["startup.py", "--write"],
+        ["short_term_features.py", "--write"],
+        ["faces.py", *faces, "--write"],
+        ["replay.py", "--write"],
+        ["speech_to_text.py", "--write"],
+        ["fusion.py"],
+        *([["face_detectors.py", *faces]] if clips else []),
+    ]
+
+
+def run(command: Sequence[str]) -> tuple[int, bool]:
+    """Run one; return its exit code, and whether it wrote what it was to write."""
+    print(f"\n$ python benchmarks/{' '.join(command)}", flush=True)
+    before = written()
+    code = subprocess.run([sys.executable, str(FOLDER / command[0]), *command[1:]], check=False).returncode
+    return code, "--write" not in command or written() != before
+
+
+def written() -> dict[str, int]:
+    """When each result was written."""
+    return {path.name: path.stat().st_mtime_ns for path in RESULTS.glob("*.json")}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--utterances", type=int, default=200, help="of each course of latency.py")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of each course of load.py")
+    parser.add_argument("--clips", default="", help="folder of videos with one face each; without it less is measured")
+    parser.add_argument("--readme", action="store_true", help="renew the table in the README")
+    given = parser.parse_args(arguments)
+    ended = {command[0]: run(command) for command in commands(given.utterances, given.minutes, given.clips)}
+    if not given.clips:
+        print("face_detectors.py is left out: say which folder holds clips: make bench CLIPS=FOLDER")
+    print()
+    table.main(["--readme"] if given.readme else [])
+    for name, (code, wrote) in ended.items():
+        if not wrote:
+            print(f"{name} did not run to its end (exit code {code}): its rows are those of an earlier run, or missing")
+    return int(any(code or not wrote for code, wrote in ended.values()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
