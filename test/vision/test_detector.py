@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from mer_ros.errors import InputError, MissingDependencyError, ModelError, OptionError
 from mer_ros.utterance import Box
 from mer_ros.vision import centerface
-from mer_ros.vision.detector import Detection, clip_box, iou, make_detector, suppress
+from mer_ros.vision.detector import Detection, clip_box, halved, iou, make_detector, suppress
 
 YUNET = "face_detection_yunet_2023mar.onnx"
 FACES = {"astronaut": Box(184, 62, 85, 113), "hopper": Box(177, 113, 180, 225)}  # by eye, hairline to chin
@@ -188,3 +188,25 @@ def test_a_free_input_size_does_not_change_the_answer(astronaut) -> None:
     found = detector.detect(image)
     assert [d.box for d in found] == [d.box for d in expected]
     assert np.allclose(found[0].landmarks, expected[0].landmarks, atol=1e-2)
+
+
+@pytest.mark.parametrize("count", [0, 1, 7, 300])
+def test_suppression_of_many_is_greedy_by_score(count) -> None:
+    rng = np.random.default_rng(count)
+    sizes = rng.integers([0, 0, 8, 8], [500, 400, 90, 90], (count, 4)).tolist()
+    found = [Detection(Box(*size), float(score)) for size, score in zip(sizes, rng.random(count), strict=True)]
+    kept: list[Detection] = []
+    for detection in sorted(found, key=lambda d: -d.score):
+        if all(iou(detection.box, other.box) <= 0.3 for other in kept):
+            kept.append(detection)
+    assert suppress(found, 0.3) == kept
+
+
+@pytest.mark.parametrize("shape", [(2160, 3840, 3), (1080, 1920, 3), (481, 641, 3), (90, 120, 3)])
+def test_halving_is_scaling_down_by_area(shape) -> None:
+    small = np.random.default_rng(0).integers(0, 256, (9, 12, 3), dtype=np.uint8)
+    image = cv2.resize(small, shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    near = halved(image, 84, 150)
+    assert all(have >= least for have, least in zip(near.shape, (84, 120), strict=False))
+    whole = cv2.resize(image, (40, 30), interpolation=cv2.INTER_AREA).astype(int)
+    assert np.abs(cv2.resize(near, (40, 30), interpolation=cv2.INTER_AREA) - whole).max() <= 3
