@@ -96,7 +96,7 @@ def export_identity(models: Path) -> ModelEntry:
         labels=(),
         prior=(),
         reliability=0.9938,
-        metrics={"split": _SPLIT, "n": 6_000, "accuracy": 0.9938},
+        metrics={"split": _SPLIT, "n": 6_000, "documented_accuracy": 0.9938},
         data=("some three million faces, see dlib's dlib_face_recognition_resnet_model_v1",),
         terms="dlib_face_recognition_resnet_model_v1, by Davis King: public domain (CC0 1.0).",
         command="python -m mer_ros.training.identity",
