@@ -34,7 +34,14 @@ MOST_BYTES = 64_000_000
 @pytest.fixture
 def make(monkeypatch):
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "OFF")
-    arguments = ("vad:=webrtc", "use_face:=false", "use_text:=false", "use_dialogue:=false", "live:=false")
+    arguments = (
+        "vad:=webrtc",
+        "use_face:=false",
+        "use_text:=false",
+        "use_dialogue:=false",
+        "live:=false",
+        "observer.out_of_view:=1.0",
+    )
     rclpy.init(args=["--ros-args", *(word for item in arguments for word in ("-p", item))])
     made = []
 
