@@ -64,11 +64,12 @@ class CameraNode(PipelineNode):
         self._others = FaceListener(self, self._told) if self._told else None
         detector = self._told or stages.detector(self.parameters)
         apart = stages.encoder(self.parameters)
-        self._observer = stages.observer(self.parameters, detector, apart)
-        self._wanted = self._observer.options
+        observer = stages.observer(self.parameters, detector, apart)
+        self._wanted = observer.options
         self._load = FramePolicy(LoadOptions(**self.parameters.group("load")))
         self._window = self.speak(VisualWindow, "visual_window", qos.events())
         self._annotated = Annotated(self, stages.overlay(self.parameters))
+        self._observer = observer  # with it all of these are there
         self._forgotten.publish(String())  # ids of before, of tracks and persons, mean others from now on
         told_apart = f"told apart by {apart.name}" if apart else "not told apart"
         self.get_logger().info(f"faces are found by {detector.name}, and {told_apart}")
@@ -88,9 +89,9 @@ class CameraNode(PipelineNode):
         """Publish the windows that still wait."""
         self._annotated.rest()
         if self._told and self._others:
-            self._others.rest()
             for frame in self._told.flush():
                 self._look(frame)
+            self._others.rest()
         self._publish(self._eye.flush())
 
     def drop(self) -> None:
@@ -169,6 +170,7 @@ class CameraNode(PipelineNode):
         """In any state: others may know a person whom this node does not know any more."""
         if self._observer is not None:
             response.forgotten = self._observer.forget(request.person_id)
+            self._annotated.overlay.forget()
         self._forgotten.publish(String(data=request.person_id))
         return response
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
@@ -37,8 +39,10 @@ def test_a_camera_forgets_in_any_state_and_tells_the_others(monkeypatch) -> None
     assert forget(node, "person-7") == 0
     monkeypatch.setattr(node._observer, "forget", lambda person: {"person-1": 1, "": 3}.get(person, 0))
     node.trigger_activate()
+    node._annotated.overlay.emotion(SimpleNamespace(face_id=1, is_final=True, transcript=""))
     assert [forget(node, who) for who in ("person-1", "nobody", "")] == [1, 0, 3]
     assert told[2:] == ["person-7", "person-1", "nobody", ""]
+    assert not node._annotated.overlay._told  # and is not drawn any more
     node.destroy_node()
 
 

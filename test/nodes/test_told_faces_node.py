@@ -137,7 +137,7 @@ def test_frames_that_wait_at_the_end_are_seen(made):
     see(node, START + 1)
     assert "frames" not in node.condition().values
     node.trigger_deactivate()
-    assert node._eye.counts["frames"] == 1
+    assert (node._eye.counts["frames"], node._told.counts["frames_with_told_faces"]) == (1, 1)
 
 
 def test_without_hri_msgs_a_sentence_says_what_is_missing(made):
