@@ -134,7 +134,7 @@ def _end(workers: Sequence[_Worker]) -> None:
 def _interrupt(number: int, frame: Any) -> None:
     """Ctrl-C reaches every process of a terminal, and then we are told once more: what is done is written once."""
     for other in _ENDING:
-        signal.signal(other, signal.SIG_IGN)
+        signal.signal(other, lambda *_: None)  # SIG_IGN makes Python complain of one that is under way
     raise KeyboardInterrupt
 
 

@@ -25,7 +25,7 @@ from mer_ros.replay.media import MediaSource, Recording
 from mer_ros.replay.memory import give_back
 from mer_ros.replay.options import ReplayOptions
 from mer_ros.replay.read_ahead import ReadAhead
-from mer_ros.replay.records import RUN_FILE, SUMMARY_FILE
+from mer_ros.replay.records import EMOTIONS_FILE, RUN_FILE, SUMMARY_FILE, read_lines
 from mer_ros.replay.run_folder import RunFolder, check_usable, write_json
 from mer_ros.replay.sample import SampleDialogue
 from mer_ros.replay.tail import SoundEnd, with_ends
@@ -164,6 +164,7 @@ class _Replay:
                     self._keep(estimate)
             except KeyboardInterrupt:
                 self._problem = "it was interrupted"
+                self._recount()
                 raise InterruptedReplay(self._finish(pipeline, begun_s, worked_s)) from None
             return self._finish(pipeline, begun_s, worked_s)
 
@@ -243,6 +244,12 @@ class _Replay:
         self._speech_s += (estimate.end_ns - estimate.start_ns) / NS
         for stage, value in estimate.latency_ms.items():
             self._latency_ms[stage].append(value)
+
+    def _recount(self) -> None:
+        """Count what is written: we may have been interrupted between the writing and the counting."""
+        written = list(read_lines(self._folder / EMOTIONS_FILE))
+        self._emotions = Counter(told["emotion"] for told in written)
+        self._speech_s = sum(told["end_s"] - told["start_s"] for told in written)
 
     def _keep_face(self, window: VisualWindow) -> None:
         if window.samples:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
 import sys
+import time
+import wave
 from pathlib import Path
 
 import pytest
@@ -73,6 +77,41 @@ def test_a_process_that_dies_takes_no_other_recording_along(tmp_path, recordings
     assert_same(tmp_path, alone, recordings)
     assert [r["recording"] for r in result.summary["recordings"] if not r["complete"]] == ["deadly"]
     assert (tmp_path / "emotions.jsonl").read_bytes() == (alone / "emotions.jsonl").read_bytes()
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_ctrl_c_keeps_what_every_process_has_done(tmp_path, options, jobs):
+    """As on a terminal, where it reaches all processes at once."""
+    first = spoken_wav(tmp_path / "first.wav")
+    with wave.open(str(first)) as source:
+        sound = source.readframes(source.getnframes())
+    (tmp_path / "talks").mkdir()
+    for name in ("a.wav", "b.wav"):
+        with wave.open(str(tmp_path / "talks" / name), "wb") as file:
+            file.setparams((1, 2, 16_000, 0, "NONE", ""))
+            file.writeframes(sound * 2000)
+    asked = ["replay", "talks", "--output", "run", "--jobs", jobs, "--params-file", str(options.params_file)]
+    command = [sys.executable, "-m", "mer_ros.cli", *asked]
+    done = tmp_path / "run/a.wav/emotions.jsonl"
+    with subprocess.Popen(command, cwd=tmp_path, start_new_session=True, stderr=subprocess.PIPE, text=True) as process:
+        until_s = time.monotonic() + 200
+        while not (done.is_file() and done.stat().st_size) and time.monotonic() < until_s:
+            time.sleep(0.05)
+        os.killpg(process.pid, signal.SIGINT)
+        said = process.communicate(timeout=100)[1]
+    # Python ends itself by the signal, which is 130 to a shell, where a library was evaluating Python when it came.
+    assert process.returncode in (130, -signal.SIGINT), said
+    assert said.splitlines()[-1] == "interrupted: what was computed is in run"
+    assert "Traceback" not in said
+    summary = json.loads((tmp_path / "run/summary.json").read_text())
+    for told in summary["recordings"]:
+        folder = tmp_path / "run" / told["recording"]
+        assert told["problem"] == "it was interrupted"
+        assert told["utterances"] == len((folder / "emotions.jsonl").read_text().splitlines())
+        assert (folder / "report.html").is_file()
+    assert summary["recordings"][0]["recording"] == "a.wav"
+    assert summary["recordings"][0]["utterances"] >= 1
+    assert (tmp_path / "run/report.html").is_file()
 
 
 def test_a_lost_worker_of_a_cluster_loses_nothing(tmp_path, recordings, options, alone, monkeypatch):
