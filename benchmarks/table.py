@@ -19,9 +19,9 @@ README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 
 
-def results(folder: Path = RESULTS) -> list[Result]:
+def results() -> list[Result]:
     """All that were written, in the order of the table."""
-    return sorted((Result.read(path) for path in folder.glob("*.json")), key=lambda result: result.order)
+    return sorted((Result.read(path) for path in RESULTS.glob("*.json")), key=lambda result: result.order)
 
 
 def summary(found: Sequence[Result]) -> str:
