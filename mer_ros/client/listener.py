@@ -73,6 +73,8 @@ class EmotionListener:
         self._refused = 0
         self._events_topic = f"{topic}/events" if live and options is None else ""
         self._decides = True
+        self._publishers: set[bytes] = set()  # of events
+        self._told_since_ns = 0  # since when the newest of them is there
         self._news = threading.Condition()
         self._closing = threading.Event()
         self._context: Context | None = None
@@ -189,9 +191,14 @@ class EmotionListener:
 
     def _poll(self) -> None:
         topic = self._events_topic and self._node.resolve_topic_name(self._events_topic)
+        found = self._node.get_publishers_info_by_topic(topic) if topic else []
+        publishers = {bytes(publisher.endpoint_gid) for publisher in found}
         with self._news:
-            self._decides = not topic or not self._node.count_publishers(topic)
-            events = self._people.poll(self._now_ns()) if self._decides else []
+            self._decides = not publishers
+            if publishers - self._publishers:  # a graph that was started again knows nobody
+                self._told_since_ns = self._now_ns()
+            self._publishers = publishers
+            events = self._people.poll(self._now_ns(), None if self._decides else self._told_since_ns)
         self._tell(events)
 
     def _now_ns(self) -> int:

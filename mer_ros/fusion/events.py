@@ -142,12 +142,17 @@ class People:
                 events.append(Event(Happening.CHANGE, event.person, after, before, event.since_ns))
         return events
 
-    def poll(self, now_ns: int) -> list[Event]:
-        """Return who has left by now. A clock that went back makes nobody leave."""
+    def poll(self, now_ns: int, told_since_ns: int | None = None) -> list[Event]:
+        """Return who has left by now. A clock that went back makes nobody leave.
+
+        told_since_ns: `hear` is told of who leaves, by somebody who has listened since then, and so knows nothing of
+        those who were last seen before, nor tells of those who never came.
+        """
         events = []
         for name, person in list(self._people.items()):
             person.seen_ns = min(person.seen_ns, now_ns)
-            if now_ns - person.seen_ns > self.options.forget_after_s * 1e9:
+            is_told = told_since_ns is not None and person.has_arrived and person.seen_ns >= told_since_ns
+            if not is_told and now_ns - person.seen_ns > self.options.forget_after_s * 1e9:
                 events += self._leave(name)
         return events
 

@@ -145,6 +145,24 @@ def test_where_the_graph_tells_events_it_decides(mouth):
     assert said == [("arrival", "ann"), ("change", "ann", "joy", "anger"), ("arrival", "bob"), ("leaving", "ann")]
 
 
+def test_a_graph_that_was_started_again_tells_nothing_of_those_it_knew(mouth, monkeypatch):
+    left = []
+    with EmotionListener(on_leaving=left.append) as listener:
+        mouth.heard_by()
+        mouth.tells_events()
+        wait(lambda: not listener._decides)
+        mouth.tell("joy", "ann")
+        mouth.tell("joy", "", final=False)
+        wait(lambda: set(listener.people) == {"ann", "somebody"})
+        later = listener._now_ns() + 3600 * 10**9
+        monkeypatch.setattr(listener, "_now_ns", lambda: later)
+        wait(lambda: set(listener.people) == {"ann"})  # who never came leaves unnoticed
+        first = mouth.events
+        mouth.events = mouth.node.create_publisher(EmotionEvent, "emotion/events", qos.events())
+        mouth.node.destroy_publisher(first)
+        wait(lambda: left == ["ann"])
+
+
 @pytest.mark.parametrize("executor_type", [SingleThreadedExecutor, MultiThreadedExecutor])
 def test_in_a_node_of_yours(mouth, executor_type):
     context = Context()

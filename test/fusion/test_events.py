@@ -275,6 +275,18 @@ STREAM = st.lists(
 )
 
 
+def test_where_somebody_else_tells_of_leavings_only_those_leave_whom_they_cannot_know():
+    people = People(EventOptions(forget_after_s=15))
+    people.take(estimate("joy", 1, "face-3", face=3), SECOND, decide=False)  # never came
+    people.take(estimate("joy", 1, "ann"), SECOND, decide=False)
+    people.take(estimate("joy", 5, "bob"), 5 * SECOND, decide=False)
+    assert people.poll(17 * SECOND, told_since_ns=0) == []
+    assert list(people.all()) == ["ann", "bob"]
+    assert people.poll(60 * SECOND, told_since_ns=0) == []
+    (left,) = people.poll(61 * SECOND, told_since_ns=3 * SECOND)  # the graph was started again when ann was gone
+    assert (left.kind, left.person, list(people.all())) == (Happening.LEAVING, "ann", ["bob"])
+
+
 @given(STREAM)
 def test_whoever_comes_leaves_once_and_changes_are_changes(stream):
     people, now_ms, there = People(EventOptions(forget_after_s=3.0, max_people=3)), 0, set()
