@@ -18,7 +18,7 @@ from replayed import RATE, SECOND, CheapLoaded, Made, merged, pictures, tones
 from rich.console import Console
 
 from mer_ros.errors import InputError, OutputError
-from mer_ros.replay import run, run_folder
+from mer_ros.replay import memory, run, run_folder
 from mer_ros.replay.many import replay_all
 from mer_ros.replay.options import ReplayOptions
 from mer_ros.replay.read_ahead import ReadAhead
@@ -308,6 +308,20 @@ def test_memory_does_not_grow_with_the_recording(tmp_path):
         return found
 
     assert peak(10) < peak(2) + 2_000_000
+
+
+def test_freed_memory_is_given_back_now_and_then(tmp_path, monkeypatch):
+    calls = []
+    monkeypatch.setattr(run, "give_back", lambda: calls.append(1))
+    events = merged(tones([(1.0, 2.0)], 120.0, chunk_s=0.5), pictures(120.0, 1.0))
+    replay_one(Made(events), tmp_path / "run", replace(OPTIONS, read_ahead=False))
+    assert 3 <= len(calls) <= 6  # every half minute
+
+
+def test_other_c_libraries_have_nothing_to_give_back(monkeypatch):
+    memory.give_back()
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
+    memory.give_back()
 
 
 def test_reading_ahead_keeps_order_and_bound():
