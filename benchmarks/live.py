@@ -17,6 +17,7 @@ from mer_ros.run import GraphProcesses
 
 PLAYER = "file_player"
 PATIENCE_S = 120.0
+LOOK_S = 0.5
 # It waits until its topics are matched: what is told before a listener is there would count as lost.
 PLAYER_SETTINGS = """\
 /**/file_player:
@@ -27,9 +28,14 @@ PLAYER_SETTINGS = """\
 NODES = {"fusion": False, "speech_to_text": False, "camera": False, "microphone": False}
 
 
+def domain(number: int) -> str:
+    """A domain of those that are free beside the usual ones, whose ports lie above those that Linux gives out."""
+    return str(215 + number % 17)
+
+
 def apart() -> None:
     """Keep the graph apart from others on this machine; call it before rclpy is imported."""
-    os.environ.setdefault("ROS_DOMAIN_ID", str(1 + os.getpid() % 100))
+    os.environ.setdefault("ROS_DOMAIN_ID", domain(os.getpid()))
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     for name, value in resources.dds_environment().items():
         os.environ.setdefault(name, value)
@@ -118,11 +124,14 @@ class Follower:
 
 @dataclass
 class Running:
-    """A graph that is up, with what feeds it. `play` starts the player."""
+    """A graph, with what feeds it. `play` starts the player. mb: the most that it has held so far, if it `weighs`."""
 
     processes: GraphProcesses
     follower: Follower
     folder: Path
+    weighs: bool = False
+    mb: float = 0.0
+    _looked: float = 0.0
 
     @property
     def heard(self) -> Heard:
@@ -144,17 +153,18 @@ class Running:
             self._player = player
             yield
 
-    def wait(self, until: Callable[[], bool], timeout_s: float, look: Callable[[], None] | None = None) -> bool:
-        """Wait until it holds; return whether it did in time. look: called four times a second. Nothing may end."""
+    def wait(self, until: Callable[[], bool], timeout_s: float) -> bool:
+        """Wait until it holds; return whether it did in time. No node may end meanwhile."""
         limit = time.monotonic() + timeout_s
         while not until():
             if time.monotonic() > limit:
                 return False
             if not self.processes.poll() or self.processes.restarts:
                 raise SystemExit(f"error: a node of the graph has ended; the logs are in {self.folder / 'logs'}")
-            if look:
-                look()
-            time.sleep(0.25)
+            if self.weighs and time.monotonic() - self._looked >= LOOK_S:
+                pids = list(self.pids.values())
+                self.mb, self._looked = max(self.mb, shared_mb(pids)), time.monotonic()
+            time.sleep(0.1)
         return True
 
     def played(self) -> bool:
@@ -163,11 +173,14 @@ class Running:
 
 
 @contextmanager
-def running(folder: Path, follower: Follower, **settings: Any) -> Iterator[Running]:
-    """The graph with these settings, up while in the context; SystemExit where it does not come up."""
+def running(folder: Path, follower: Follower, *, weighs: bool = False, **settings: Any) -> Iterator[Running]:
+    """The graph with these settings, up while in the context; SystemExit where it does not come up.
+
+    weighs: its memory is looked at twice a second, from its very start.
+    """
     graph = describe(GraphSettings(**settings))
     with GraphProcesses(graph, folder / "logs") as processes:
-        live = Running(processes, follower, folder)
+        live = Running(processes, follower, folder, weighs)
         nodes = [name for name in LIFECYCLE if settings.get(name, True)]
         if not live.wait(lambda: all_active(follower.heard, nodes), PATIENCE_S):
             raise SystemExit(f"error: the graph did not come up; the logs are in {folder / 'logs'}")
