@@ -13,6 +13,7 @@ ROOMS = {"audio", "vision", "speech", "text", "inference", "fusion", "standards"
 VOCABULARY = {"mer_ros", "mer_ros.emotion", "mer_ros.errors", "mer_ros.utterance"}
 WITH_ROS = {"nodes", "client"}  # and what these files import when they are called, not when they are loaded:
 ROS_WHEN_CALLED = {"demo.py", "run.py"}
+NODES_WHEN_CALLED = {"demo.py", "record.py", "web/cli.py"}
 
 
 def name_of(path: Path) -> str:
@@ -45,6 +46,13 @@ def test_ros_stays_in_the_nodes(path):
     if room_of(path) not in WITH_ROS:
         nested = path.name not in ROS_WHEN_CALLED
         assert not packages(path, nested=nested) & {"rclpy", "launch", "launch_ros", "mer_msgs", "sensor_msgs"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=name_of)
+def test_nothing_pure_needs_a_node(path):
+    if room_of(path) not in WITH_ROS:
+        found = imports(path, nested=name_of(path) not in NODES_WHEN_CALLED)
+        assert not [name for name in found if name.startswith(("mer_ros.nodes", "mer_ros.client"))]
 
 
 @pytest.mark.parametrize("path", MODULES, ids=name_of)
