@@ -70,6 +70,8 @@ def _replay(given: argparse.Namespace) -> int:
 
 
 def _print(console: Console, summary: Mapping[str, Any], problems: Sequence[str], wall_s: float) -> None:
+    from mer_ros.replay.run import BROKE_OFF
+
     emotions: Mapping[str, int] = summary["emotions"]
     found: Sequence[str] = sorted((name for name in emotions if emotions[name]), key=lambda name: -emotions[name])
     table = Table("emotion", "utterances", "share", box=None, pad_edge=False)
@@ -78,9 +80,8 @@ def _print(console: Console, summary: Mapping[str, Any], problems: Sequence[str]
     if found:
         console.print(table)
     for warning in summary["warnings"]:
-        if any(problem in warning for problem in problems):  # told as an error below
-            continue
-        console.print(f"warning: {printable(warning)}", soft_wrap=True)
+        if warning not in problems and BROKE_OFF not in warning:  # those are told as errors
+            console.print(f"warning: {printable(warning)}", soft_wrap=True)
     length_s = summary["duration_s"]
     console.print(
         f"{count(summary['utterances'], 'utterance')} in {length_s:.1f} s of recording, replayed in {wall_s:.1f} s "

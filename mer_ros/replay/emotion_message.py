@@ -7,9 +7,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from mer_ros.emotion import EMOTIONS, DialogueTurn, EmotionEstimate, ModalityEstimate
+from mer_ros.messages.stamps import time_parts
 
 _UNKNOWN = np.full(len(EMOTIONS), np.nan, np.float32)
-_LAST_SECOND = 2**31 - 1
 
 
 class MessageTypes(Protocol):
@@ -58,14 +58,6 @@ def time_message(ns: int, types: MessageTypes) -> Any:
     """The time message of `ns`; what a message cannot hold is clamped."""
     seconds, rest = time_parts(ns)
     return types.Time(sec=seconds, nanosec=rest)
-
-
-def time_parts(ns: int) -> tuple[int, int]:
-    """Seconds and nanoseconds as builtin_interfaces/Time holds them, clamped to what it can hold."""
-    seconds, rest = divmod(int(ns), 1_000_000_000)
-    if 0 <= seconds <= _LAST_SECOND:
-        return seconds, rest
-    return (0, 0) if seconds < 0 else (_LAST_SECOND, 999_999_999)
 
 
 def _modality(item: ModalityEstimate, types: MessageTypes) -> Any:

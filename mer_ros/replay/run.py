@@ -37,6 +37,7 @@ MEDIA_START_NS = NS  # files have no clock of their own; stamps of 0 mean "no ti
 TIDY_NS = 30 * NS  # of the recording
 AHEAD_BYTES = 64_000_000
 SAMPLE = "sample"
+BROKE_OFF = "not all was replayed"
 
 Progress = Callable[[float, float | None], None]  # seconds of the recording that are done, and in all where known
 Opened = Callable[[Recording], None]
@@ -275,7 +276,7 @@ class _Replay:
                 "heard again; the robot has to publish false when it has spoken"
             )
         if self._problem:
-            warnings.append(f"not all was replayed: {self._problem}")
+            warnings.append(f"{BROKE_OFF}: {self._problem}")
         return {
             "recording": self._name,
             "kind": _kind(source),

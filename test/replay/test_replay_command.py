@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import wave
 from pathlib import Path
 
 import pytest
@@ -144,10 +145,13 @@ def test_a_bad_recording_of_several_is_told_once(capsys, tmp_path):
     (tmp_path / "all").mkdir()
     spoken_wav(tmp_path / "all/a.wav", 0, 3)
     (tmp_path / "all/b.mp4").write_bytes(b"no video")
+    with wave.open(str(tmp_path / "all/c.wav"), "wb") as file:
+        file.setparams((1, 2, 16_000, 0, "NONE", ""))
     code, out, err = mer(capsys, "all")
     assert code == 2
     assert (out + err).count("b.mp4 is no sound or video file") == 1
     assert (out + err).count("a.wav holds no video") == 1
+    assert (out + err).count("nothing in all/c.wav can be decoded") == 1
     assert "a.wav: a.wav" not in out
 
 
