@@ -1,15 +1,23 @@
-"""Message times to integer nanoseconds."""
+"""Message times to integer nanoseconds, and back."""
 
 from __future__ import annotations
 
 from typing import Any
 
-_LAST_NS = (2**31 - 1) * 1_000_000_000 + 999_999_999  # seconds are int32 in a message
+_LAST_SECOND = 2**31 - 1  # int32 in a message
 
 
 def to_ns(time: Any) -> int:
     """Nanoseconds since the epoch of the clock in use. time: a builtin_interfaces/Time, or anything with its fields."""
     return int(time.sec) * 1_000_000_000 + int(time.nanosec)
+
+
+def time_parts(ns: int) -> tuple[int, int]:
+    """Seconds and nanoseconds as builtin_interfaces/Time holds them, clamped to what it can hold."""
+    seconds, rest = divmod(int(ns), 1_000_000_000)
+    if 0 <= seconds <= _LAST_SECOND:
+        return seconds, rest
+    return (0, 0) if seconds < 0 else (_LAST_SECOND, 999_999_999)
 
 
 def stamp_of(message: Any) -> int:
@@ -21,6 +29,5 @@ def stamp_of(message: Any) -> int:
 def fill_stamp(message: Any, stamp_ns: int, frame_id: str = "") -> None:
     """Fill the header of a message, where it has one. Times that it cannot hold are cut to those that it can."""
     if (header := getattr(message, "header", None)) is not None:
-        stamp_ns = min(max(stamp_ns, 0), _LAST_NS)
-        header.stamp.sec, header.stamp.nanosec = divmod(stamp_ns, 1_000_000_000)
+        header.stamp.sec, header.stamp.nanosec = time_parts(stamp_ns)
         header.frame_id = frame_id

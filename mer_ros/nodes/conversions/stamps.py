@@ -5,12 +5,9 @@ from __future__ import annotations
 from builtin_interfaces.msg import Time
 from std_msgs.msg import Header
 
-from mer_ros.replay.emotion_message import time_parts
+from mer_ros.messages.stamps import time_parts, to_ns
 
-
-def to_ns(time: Time) -> int:
-    """Return nanoseconds since the epoch of the clock in use."""
-    return int(time.sec) * 1_000_000_000 + int(time.nanosec)
+__all__ = ["header", "to_ns", "to_time"]
 
 
 def to_time(ns: int) -> Time:
