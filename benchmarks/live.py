@@ -22,7 +22,7 @@ LOOK_S = 0.5
 PLAYER_SETTINGS = """\
 /**/file_player:
   ros__parameters:
-    start_delay_s: 3.0
+    start_delay_s: 5.0
     exit_at_end: false
 """
 NODES = {"fusion": False, "speech_to_text": False, "camera": False, "microphone": False}
