@@ -60,10 +60,10 @@ class Graph(SimpleNamespace):
 
     def speak(self, **changed) -> threading.Thread:
         """Begin to speak, and return when the utterance is open."""
-        before = {u.id for u in self.ear.heard["utterance"]}
+        before = {to_ns(u.start) for u in self.ear.heard["utterance"]}  # ids begin again with the microphone
         speaking = threading.Thread(target=say, args=(self.mouth,), kwargs=changed)
         speaking.start()
-        assert self.ear.wait(lambda: any(u.id not in before for u in list(self.ear.heard["utterance"])))
+        assert self.ear.wait(lambda: any(to_ns(u.start) not in before for u in list(self.ear.heard["utterance"])))
         return speaking
 
     def one_more(self, count: int) -> bool:
