@@ -19,7 +19,7 @@ from std_msgs.msg import String
 from mer_ros import stages
 from mer_ros.errors import MerError
 from mer_ros.messages.image import frame_of
-from mer_ros.messages.stamps import to_ns
+from mer_ros.messages.stamps import stamp_of
 from mer_ros.nodes import qos
 from mer_ros.nodes.annotated import Annotated
 from mer_ros.nodes.base import PipelineNode, spin
@@ -149,8 +149,9 @@ class CameraNode(PipelineNode):
 
     def _is_affordable(self, message: Image | CompressedImage) -> bool:
         """Under load frames are left out first; then windows get smaller, then interim ones are left out."""
-        level, stamp_ns = self._load.level, to_ns(message.header.stamp)
-        wanted = self._load.wants((self.now_ns() - stamp_ns) / MS, steady_ns())
+        level, now_ns = self._load.level, self.now_ns()
+        stamp_ns = stamp_of(message) or now_ns
+        wanted = self._load.wants((now_ns - stamp_ns) / MS, steady_ns())
         if not wanted:  # whoever ended before it need not wait for a frame that is looked at
             self._seen_s = time.monotonic()
             self._publish(self._eye.poll(stamp_ns + self._eye.options.deadline_ms * MS))

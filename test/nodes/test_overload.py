@@ -103,6 +103,17 @@ def test_a_camera_node_that_cannot_keep_up_gives_up_in_order_and_says_so(make, s
     assert node._eye.options.window_frames == node.parameters["observer.window_frames"] // 2
 
 
+def test_frames_without_a_stamp_are_as_old_as_their_arrival(make, steady, monkeypatch):
+    node = make("camera")
+    monkeypatch.setattr(node, "now_ns", lambda: BEGIN + steady[0])
+    see = next(s for s in node.subscriptions if "image_raw" in s.topic_name).callback
+    for number in range(10 * 20):
+        steady[0] = S + number * S // 10
+        see(image_message(np.zeros((48, 64, 3), np.uint8), 0))
+    assert node.health.counts["refused"] == 0
+    assert node.condition().values["load_level"] == 0
+
+
 def busy(node, steady) -> None:
     """Two seconds in which the node did nothing else."""
     for _ in range(2):
