@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_ros.errors import InputError
+from mer_ros.errors import InputError, ModelError
 from mer_ros.inference import Model
 
 CHIP_PX = 150
@@ -27,11 +27,14 @@ class FaceEncoder:
         self.name = model.entry.name
 
     def encode(self, image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.float64]:
-        """float64 [128]. image: uint8 [height, width, 3] RGB. landmarks: [5, 2] pixels, see `Detection`.
+        """float64 [128], finite. image: uint8 [height, width, 3] RGB. landmarks: [5, 2] pixels, see `Detection`.
 
-        Raises InputError where the landmarks are no face's.
+        Raises InputError where the landmarks are no face's, ModelError where the model fails.
         """
-        return np.asarray(self._model.run(face=chip(image, landmarks)[None])["encoding"][0], np.float64)
+        encoding = np.asarray(self._model.run(face=chip(image, landmarks)[None])["encoding"][0], np.float64)
+        if not np.isfinite(encoding).all():
+            raise ModelError(f"model {self.name} gave an encoding that is not finite; check its export")
+        return encoding
 
 
 def chip(image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> NDArray[np.uint8]:

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_ros.errors import InputError
+from mer_ros.errors import MerError
 from mer_ros.utterance import Frame
 from mer_ros.vision.people import People, PeopleOptions
 from mer_ros.vision.tracker import FacesInFrame, TrackedFace
@@ -31,7 +31,7 @@ class Encoder(Protocol):
     """Encodes a face in an image, see `FaceEncoder`."""
 
     def encode(self, image: NDArray[np.uint8], landmarks: NDArray[np.floating]) -> Encoding:
-        """float64 [128]; raises InputError."""
+        """float64 [128], finite; raises MerError."""
         ...
 
 
@@ -91,7 +91,7 @@ class PersonRecogniser:
         assert face.landmarks is not None  # it is clear
         try:
             encoding = self._encoder.encode(frame.image, face.landmarks)
-        except InputError:
+        except MerError:  # also a model that fails costs no frame
             self.counts["faces_not_encoded"] += 1
             return
         self.counts["faces_encoded"] += 1

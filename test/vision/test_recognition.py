@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from mer_ros.errors import InputError
+from mer_ros.errors import InputError, ModelError
 from mer_ros.inference import load_model
 from mer_ros.utterance import Box, Frame
 from mer_ros.vision.detector import make_detector
@@ -114,11 +115,12 @@ def test_a_face_that_cannot_be_told_is_not_encoded(changes) -> None:
     assert (encoder.calls, recogniser.person(1, now)) == (0, "")
 
 
-def test_an_encoder_that_refuses_a_face_costs_that_face_only() -> None:
+@pytest.mark.parametrize("error", [InputError, ModelError])
+def test_an_encoder_that_refuses_a_face_costs_that_face_only(error) -> None:
     class Fussy(Told):
         def encode(self, image, landmarks):
             if landmarks[0, 0] == 90:
-                raise InputError("no face")
+                raise error("no face")
             return super().encode(image, landmarks)
 
     encoder = Fussy()
@@ -127,6 +129,13 @@ def test_an_encoder_that_refuses_a_face_costs_that_face_only() -> None:
     now = look(recogniser, [face(1), face(2)], 0, 12)
     assert [recogniser.person(t, now) for t in (1, 2)] == ["", "person-1"]
     assert recogniser.counts["faces_not_encoded"] > 0
+
+
+def test_an_encoding_that_is_not_finite_is_a_fault_of_the_model() -> None:
+    entry = SimpleNamespace(name="broken")
+    model = SimpleNamespace(entry=entry, run=lambda face: {"encoding": np.full((1, 128), np.nan, np.float32)})
+    with pytest.raises(ModelError, match="broken"):
+        FaceEncoder(model).encode(IMAGE, POINTS)
 
 
 def test_a_poster_of_a_hundred_faces_fills_nothing() -> None:
