@@ -234,3 +234,23 @@ def test_an_emotion_with_a_modality_that_is_none_is_refused():
     message = EmotionMsg(modalities=[ModalityEstimateMsg(modality="smell")])
     with pytest.raises(InputError, match="'smell'; it must be one of: face, audio, text"):
         estimate_of(message)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "sentence"),
+    [
+        ("emotion", "rage", "emotion 'rage'; it must be anger, .* or unknown"),
+        ("sentiment", "meh", "sentiment 'meh'; it must be negative, neutral, positive or unknown"),
+        ("probabilities", [float("nan")] * 7, "does not lie in 0..1"),
+        ("probabilities", [5.0] * 7, "does not lie in 0..1"),
+        ("confidence", float("inf"), "does not lie in 0..1"),
+        ("valence", float("nan"), "valence nan, arousal 0"),
+        ("arousal", -2.0, "valence 0, arousal -2"),
+    ],
+)
+def test_an_emotion_with_labels_or_numbers_that_are_none_is_refused(field, value, sentence):
+    message = EmotionMsg(emotion="joy", sentiment="positive")
+    assert estimate_of(message).emotion == "joy"
+    setattr(message, field, value)
+    with pytest.raises(InputError, match=sentence):
+        estimate_of(message)

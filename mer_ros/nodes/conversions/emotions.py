@@ -13,10 +13,20 @@ from mer_msgs.msg import ModalityEstimate as ModalityEstimateMsg
 from mer_msgs.msg import StageLatency
 from std_msgs.msg import Header
 
-from mer_ros.emotion import DialogueTurn, EmotionEstimate, Modality, ModalityEstimate
+from mer_ros.emotion import (
+    EMOTIONS,
+    SENTIMENTS,
+    UNKNOWN,
+    DialogueTurn,
+    EmotionEstimate,
+    Modality,
+    ModalityEstimate,
+)
 from mer_ros.errors import InputError
 from mer_ros.nodes.conversions.stamps import to_ns
 from mer_ros.replay import emotion_message as mapping
+
+_ONE = 1 + 1e-4  # as far as float32 sums to it
 
 _TYPES = SimpleNamespace(
     Emotion=EmotionMsg,
@@ -41,9 +51,9 @@ def turn_message(turn: DialogueTurn) -> DialogueTurnMsg:
 def estimate_of(message: EmotionMsg) -> EmotionEstimate:
     """Return the estimate of a message; the turns before it are left out, as their probabilities are not in it.
 
-    Raises InputError for a modality that is none.
+    Raises InputError for an emotion, a sentiment or a modality that is none, and for numbers that are none.
     """
-    return EmotionEstimate(
+    estimate = EmotionEstimate(
         utterance_id=message.utterance_id,
         start_ns=to_ns(message.start),
         end_ns=to_ns(message.end),
@@ -76,6 +86,23 @@ def estimate_of(message: EmotionMsg) -> EmotionEstimate:
         dialogue_emotion=message.dialogue_emotion,
         latency_ms={item.stage: item.milliseconds for item in message.latency},
     )
+    check(estimate)
+    return estimate
+
+
+def check(estimate: EmotionEstimate) -> None:
+    """Raise InputError for labels that there are not, or numbers out of range: who reads it need not ask for them."""
+    for what, label, labels in (
+        ("emotion", estimate.emotion, EMOTIONS),
+        ("sentiment", estimate.sentiment or UNKNOWN, SENTIMENTS),
+    ):
+        if label not in (*labels, UNKNOWN):
+            raise InputError(f"an emotion has the {what} '{label[:40]}'; it must be {', '.join(labels)} or {UNKNOWN}")
+    shares = (*estimate.probabilities, *estimate.sentiment_probabilities, estimate.confidence)
+    if not all(0 <= share <= _ONE for share in shares):
+        raise InputError("an emotion has a probability that does not lie in 0..1")
+    if not all(-_ONE <= value <= _ONE for value in (estimate.valence, estimate.arousal)):
+        raise InputError(f"an emotion has valence {estimate.valence:g}, arousal {estimate.arousal:g}; they are -1..1")
 
 
 def _modality(name: str) -> Modality:

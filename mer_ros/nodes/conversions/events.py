@@ -9,6 +9,7 @@ from mer_ros.emotion import SENTIMENTS, UNKNOWN, EmotionEstimate
 from mer_ros.errors import InputError
 from mer_ros.fusion.affect import sentiment_probabilities
 from mer_ros.fusion.events import SOMEBODY, Event, Happening
+from mer_ros.nodes.conversions.emotions import check
 from mer_ros.nodes.conversions.stamps import header, to_ns, to_time
 
 KINDS = {
@@ -37,7 +38,10 @@ def event_message(event: Event, now_ns: int, frame_id: str = "") -> EmotionEvent
 
 
 def event_of(message: EmotionEvent) -> Event:
-    """Return the event of a message, without the estimate before. Raises InputError for a kind that there is not."""
+    """Return the event of a message, without the estimate before.
+
+    Raises InputError for a kind or an emotion that there is not, and for numbers that are none.
+    """
     kind = next((kind for kind, number in KINDS.items() if number == message.kind), None)
     if kind is None:
         raise InputError(f"an event is of kind {message.kind}; known are {', '.join(str(n) for n in KINDS.values())}")
@@ -59,4 +63,5 @@ def event_of(message: EmotionEvent) -> Event:
         person_id=message.person_id,
         face_id=message.face_id,
     )
+    check(after)
     return Event(kind, message.person_id or SOMEBODY, after, since_ns=after.start_ns)
