@@ -18,7 +18,8 @@ def message_type(name: str, asked_by: str) -> Any:
         return getattr(importlib.import_module(f"{package}.msg"), kind)
     except (ImportError, AttributeError, ValueError) as error:
         raise MissingDependencyError(
-            f"{asked_by} is '{name}', which cannot be imported; install its package, or correct the name"
+            f"{asked_by} is '{name}', which cannot be imported; install its package, or correct the "
+            "name, for instance std_msgs/msg/String"
         ) from error
 
 

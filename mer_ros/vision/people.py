@@ -40,7 +40,7 @@ class PeopleOptions:
     def __post_init__(self) -> None:
         limits = {
             "same": (0.1, 1.5),
-            "other": (self.same, 1.5),
+            "other": (0.1, 1.5),
             "forget_s": (1.0, 1e6),
             "max_people": (1, 1_000),
             "check_ms": (0, 600_000),
@@ -50,6 +50,10 @@ class PeopleOptions:
             value = getattr(self, name)
             if not least <= value <= most:
                 raise OptionError(f"{name} is {value}: give a number from {least} to {most}")
+        if self.other < self.same:
+            raise OptionError(
+                f"people.other is {self.other} and people.same {self.same}: let people.other be as large, or larger"
+            )
 
 
 @dataclass
