@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from domains import own_domain_id
 from hypothesis import HealthCheck, settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -13,6 +14,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("mer", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("mer")
+
+
+# Nodes made in tests must not hear those of other tests, nor of this machine's own graph.
+os.environ["ROS_DOMAIN_ID"] = own_domain_id()
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """The client over DDS, in every kind of executor, and the examples as processes: fed by a publisher of /emotion."""
 
-import os
 import subprocess
 import sys
 import threading
@@ -9,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from domains import own_domain_id
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 pytest.importorskip("mer_msgs.msg", reason="mer_msgs is not built")
@@ -32,7 +32,7 @@ pytestmark = [pytest.mark.graph, pytest.mark.timeout(180)]
 @pytest.fixture(scope="module", autouse=True)
 def own_domain():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ROS_DOMAIN_ID", str(1 + os.getpid() * 11 % 100))
+        patch.setenv("ROS_DOMAIN_ID", own_domain_id())
         patch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
         for name, value in resources.dds_environment().items():
             patch.setenv(name, value)

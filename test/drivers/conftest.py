@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import signal
 import subprocess
@@ -11,9 +10,9 @@ import time
 from pathlib import Path
 
 import pytest
+from domains import own_domain_id
 
 ROOT = Path(__file__).resolve().parents[2]
-_domains = itertools.count(os.getpid() % 60)
 
 
 class Listener:
@@ -86,6 +85,6 @@ def listener(monkeypatch):
     pytest.importorskip("mer_msgs.msg", reason="driver nodes need mer_msgs, built")
     pytest.importorskip("rclpy.executors")
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    made = Listener(rclpy, 30 + next(_domains) % 60)
+    made = Listener(rclpy, int(own_domain_id()))
     yield made
     made.close()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -13,20 +12,19 @@ import pytest
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 pytest.importorskip("mer_msgs.msg", reason="mer_msgs is not built")
 
+from domains import own_domain_id
 from ear import Ear
 
 from mer_ros import resources, run
 from mer_ros.graph import GraphSettings, describe
 from mer_ros.run import GraphProcesses
 
-_numbers = count()
-
 
 @pytest.fixture(scope="module", autouse=True)
 def own_domain() -> Iterator[None]:
     """Keep each module's graph apart from others on this machine."""
     changed = {
-        "ROS_DOMAIN_ID": str(1 + (os.getpid() * 7 + next(_numbers)) % 100),
+        "ROS_DOMAIN_ID": own_domain_id(),
         "ROS_AUTOMATIC_DISCOVERY_RANGE": "LOCALHOST",
         **resources.dds_environment(),
     }
