@@ -22,17 +22,23 @@ from mer_ros.audio.features import short_term_features
 RATE = 16_000
 CLIPS_S = (4, 10)  # the last one is the marked one
 LEAST_RATIO = 20.0
+ROUNDS, IN_A_ROW = 12, 4
 
 
 def milliseconds(actions: list[Callable[[], object]], rounds: int) -> np.ndarray:
-    """Time of each call, [rounds, actions]; the actions take turns, so that other load falls on all of them."""
-    times = np.empty((rounds, len(actions)))
-    for row in times:
+    """Time of each call, [rounds * IN_A_ROW, actions].
+
+    The actions take turns, so that other load falls on all of them, and each is called some times in a row, so that
+    it finds its own data in the cache and not another's.
+    """
+    times = np.empty((rounds, IN_A_ROW, len(actions)))
+    for turn in times:
         for i, action in enumerate(actions):
-            start = time.perf_counter()
-            action()
-            row[i] = 1e3 * (time.perf_counter() - start)
-    return times[2:]  # the first two warm up
+            for row in turn:
+                start = time.perf_counter()
+                action()
+                row[i] = 1e3 * (time.perf_counter() - start)
+    return times[1:].reshape(-1, len(actions))  # the first round warms up
 
 
 def clip(seconds: int) -> np.ndarray:
@@ -76,7 +82,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for seconds in CLIPS_S:
         signal = clip(seconds)
         actions = {**found, "mer_ros": short_term_features}
-        times = milliseconds([lambda a=a, s=signal: a(s) for a in actions.values()], rounds=32)
+        times = milliseconds([lambda a=a, s=signal: a(s) for a in actions.values()], rounds=ROUNDS)
         best, median = times.min(axis=0), np.median(times, axis=0)
         for column, name in enumerate(actions):
             ratio[seconds, name] = float(best[column] / best[-1])
