@@ -205,6 +205,7 @@ class EmotionFuser:
         latency["fusion"] = (time.perf_counter() - begun) * 1e3
         latency["since_end"] = (now_ns - utterance.end_ns) / 1e6
         self._dialogue.add(_turn(emotion))
+        self._interim.final(emotion)
         self._counts["emotions"] += 1
         return replace(emotion, latency_ms=latency)
 

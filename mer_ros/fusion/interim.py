@@ -29,6 +29,11 @@ class _Labels:
         self._emotion = SteadyLabel(EMOTIONS, lead, hold_ms)
         self._sentiment = SteadyLabel(SENTIMENTS, lead, hold_ms)
 
+    def settle(self, final: EmotionEstimate) -> None:
+        """Take note of what an utterance told."""
+        self._emotion.settle(final.emotion, final.end_ns)
+        self._sentiment.settle(final.sentiment, final.end_ns)
+
     def steady(self, estimate: EmotionEstimate) -> EmotionEstimate:
         """Return the estimate with the labels that hold in place of the most probable ones."""
         emotion = self._emotion.update(estimate.emotion, estimate.probabilities, estimate.end_ns)
@@ -110,6 +115,11 @@ class Interim:
         """Take a piece of an utterance, or its end."""
         if self._speech.hear(utterance):
             self._unseen, self._speaker = _Labels(self._options), ""
+
+    def final(self, emotion: EmotionEstimate) -> None:
+        """Take what was said and felt on the whole: it is no flicker."""
+        if emotion.person_id in self._people:
+            self._people[emotion.person_id].labels.settle(emotion)
 
     def forget(self, person_id: str = "") -> None:
         """Forget a person; all of them without an id."""

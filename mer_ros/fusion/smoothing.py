@@ -67,10 +67,16 @@ class SteadyLabel:
         self._held = self._rival = ""
         self._since_ns = 0
         self._led_since_ns: int | None = None
+        self._settled, self._settled_ns = "", 0
+
+    def settle(self, label: str, at_ns: int) -> None:
+        """Take note that an utterance told a label: for hold_ms it takes over as soon as it is the most probable."""
+        self._settled, self._settled_ns = label, at_ns
 
     def update(self, label: str, probabilities: NDArray[np.floating], at_ns: int) -> str:
         """Return the label that holds, given the most probable one (or UNKNOWN) at a time of the stamps."""
-        if not self._held or label == self._held:
+        settled = label == self._settled and 0 <= at_ns - self._settled_ns <= self._hold_ns
+        if not self._held or label == self._held or settled:
             self._held, self._rival = label, ""
             return self._held
         if label != self._rival or at_ns < self._since_ns:

@@ -32,6 +32,7 @@ _SLOT_NS = S  # how often is decided
 _CALM_SLOTS = 5  # so many good ones in a row before a level is given back
 _LOAD = (0.85, 1.7, 3.4)  # time asked of each second for all frames that come, above which each level begins
 _RELIEF = 0.7  # of that: below it a level is given back
+_IDLE = 0.3  # below it late frames are another's doing: a slow network, or stamps whose clock runs slower
 _FORGET = 0.1  # weight of the newest cost in the moving average
 _COLD = 5  # frames that cost more than those after them, as everything is used for the first time
 _SLOWEST_NS = S // 5
@@ -85,7 +86,7 @@ class FramePolicy:
     def _decide(self, passed_ns: int) -> None:
         load = self._cost_ns * len(self._ages) / passed_ns
         self._usual.append(min(self._ages, default=0.0))
-        late = max(self._ages, default=0.0) - min(self._usual) > self.options.late_ms
+        late = load > _IDLE and max(self._ages, default=0.0) - min(self._usual) > self.options.late_ms
         self._ages = []
         needed = sum(load > limit for limit in _LOAD)
         if needed > self.level or (late and self.level < len(_LOAD)):

@@ -12,7 +12,7 @@ class LoadOptions:
     """When the camera node gives something up.
 
     shed: give up at all. share: of the time, that frames may take then. late_ms: frames that come later than usual by
-    so much are a sign of load as well. A value out of range raises OptionError.
+    so much, to a node that is not idle, are a sign of load as well. A value out of range raises OptionError.
     """
 
     shed: bool = True

@@ -101,3 +101,14 @@ def test_hysteresis(stream, told) -> None:
     steady = SteadyLabel(EMOTIONS, 0.2, 1000.0)
     rows = [np.full(7, 0.2) if said == UNKNOWN else feeling(said, height) for said, height, _ in stream]
     assert [steady.update(s, row, at * MS) for (s, _, at), row in zip(stream, rows, strict=True)] == told
+
+
+def test_what_an_utterance_told_takes_over_at_once_when_it_is_the_most_probable() -> None:
+    steady = SteadyLabel(EMOTIONS, 0.2, 1000.0)
+    rows = {name: feeling(name, 0.9) for name in ("joy", "anger")}
+    assert steady.update("joy", rows["joy"], 0) == "joy"
+    steady.settle("anger", 100 * MS)
+    assert steady.update("joy", rows["joy"], 200 * MS) == "joy"  # it is not: the face shows something else
+    assert steady.update("anger", rows["anger"], 300 * MS) == "anger"
+    steady.settle("joy", 400 * MS)
+    assert steady.update("joy", rows["joy"], 1500 * MS) == "anger"  # that was long ago

@@ -64,8 +64,13 @@ def test_a_load_at_a_limit_does_not_make_it_swing():
 def test_late_frames_are_a_sign_of_load_whatever_the_clocks():
     for offset_ms in (0.0, 3_600_000.0, -3_600_000.0):
         policy = FramePolicy()
-        assert seconds(policy, 5, 5.0, age_ms=offset_ms)[-1][0] == 0
-        assert seconds(policy, 2, 5.0, start_s=5, age_ms=offset_ms + 400)[-1][0] >= 1
+        assert seconds(policy, 5, 15.0, age_ms=offset_ms)[-1][0] == 0
+        assert seconds(policy, 2, 15.0, start_s=5, age_ms=offset_ms + 400)[-1][0] >= 1
+
+
+def test_stamps_that_run_slower_than_the_clock_are_no_load():
+    policy = FramePolicy()
+    assert {seconds(policy, 1, 6.0, start_s=n, age_ms=500.0 * n)[0][0] for n in range(60)} == {0}
 
 
 def test_it_can_be_switched_off():
