@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import linear_sum_assignment
 
 from mer_ros.utterance import Box
 from mer_ros.vision.detector import Detection
@@ -138,6 +137,10 @@ def assign(
         return {}
     pairs = list(zip(places, looks, strict=True))
     cost = np.array([[track.cost(place, look, now_ns) for place, look in pairs] for track in tracks])
+    if cost.size == 1:
+        return {0: tracks[0]} if cost[0, 0] < REFUSED else {}
+    from scipy.optimize import linear_sum_assignment  # a third of a node's start, which others should not wait for
+
     rows, columns = linear_sum_assignment(cost)
     return {int(column): tracks[row] for row, column in zip(rows, columns, strict=True) if cost[row, column] < REFUSED}
 
