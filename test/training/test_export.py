@@ -154,7 +154,7 @@ def test_an_unfinished_run_is_named(tmp_path):
 
 def test_what_ships_is_complete(models_dir: Path):
     entries = load_manifest(models_dir)
-    assert {e.task for e in entries if e.default} == {"text", "speech", "face", "early_fusion", "dialogue", "identity", FUSION}
+    assert {e.task for e in entries if e.default} == set(TASKS)
     for entry in entries:
         if entry.task != FUSION:  # its file is no network
             load_model(models_dir, entry.task, entry.name)
