@@ -13,7 +13,7 @@ pytest.importorskip("onnx", reason="export needs onnx, which is not installed")
 from mer_ros.emotion import EMOTIONS  # noqa: E402
 from mer_ros.errors import ModelError  # noqa: E402
 from mer_ros.inference import load_manifest, load_model  # noqa: E402
-from mer_ros.inference.manifest import FUSION  # noqa: E402
+from mer_ros.inference.manifest import FUSION, TASKS  # noqa: E402
 from mer_ros.text.tokens import token_row  # noqa: E402
 from mer_ros.training import export as export_module  # noqa: E402
 from mer_ros.training.export import Graph, export  # noqa: E402
