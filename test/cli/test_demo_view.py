@@ -59,7 +59,7 @@ def test_two_pages_show_the_graph_and_its_end(folder, tmp_path):  # noqa: F811
                 wait(page, "document.querySelectorAll('#people li').length > 0")
                 wait(page, "document.querySelectorAll('#said > li').length == 2")
                 assert "best of times" in page.inner_text("#said")
-                assert page.evaluate("document.getElementById('picture').naturalWidth") == 640
+                wait(page, "document.getElementById('picture').naturalWidth == 640")  # 0 while the next one comes
                 nodes = page.inner_text("#nodes")
                 assert all(name in nodes for name in ("camera", "microphone", "speech_to_text", "fusion"))
             wait(ours, "document.getElementById('status').textContent == 'The graph has ended.'")
