@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
@@ -75,6 +76,9 @@ def test_two_pages_show_the_graph_and_its_end(folder, tmp_path):  # noqa: F811
         assert "2 of 2 utterances got an emotion" in demo.stdout.read()
     finally:
         for process in (demo, view):
+            process.send_signal(signal.SIGINT)  # killed, it would leave its graph behind
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.communicate(timeout=WAIT_S)
             process.kill()
             process.communicate()
 
