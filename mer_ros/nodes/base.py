@@ -23,12 +23,12 @@ from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 
 from mer_ros.errors import MerError
+from mer_ros.memory import give_back
 from mer_ros.nodes import arguments, qos
 from mer_ros.nodes.health import ERROR, OK, STALE, WARN, Condition, Health
 from mer_ros.nodes.load import Busy, steady_ns
 from mer_ros.nodes.parameters import Parameter, Parameters
 from mer_ros.nodes.watchdog import Watchdog
-from mer_ros.replay.memory import give_back
 
 _COMPLAIN_EVERY_S = 5.0
 _NOTICE_S = 0.1  # how soon a signal is noticed while nothing comes in

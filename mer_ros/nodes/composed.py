@@ -27,10 +27,10 @@ from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
 from mer_ros.errors import MerError
+from mer_ros.memory import give_back
 from mer_ros.nodes.arguments import NODE_ARGUMENTS
 from mer_ros.nodes.base import RCLError, live
 from mer_ros.nodes.parameter_file import NODES
-from mer_ros.replay.memory import give_back
 from mer_ros.respawn import WRONG_SETTINGS, Respawn, sentence
 
 ENDS_GRAPH, NO_RESPAWN = "--ends-graph", "--no-respawn"

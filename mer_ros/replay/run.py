@@ -16,13 +16,13 @@ import numpy as np
 from mer_ros import __version__
 from mer_ros.emotion import EMOTIONS, UNKNOWN, EmotionEstimate
 from mer_ros.errors import InputError
+from mer_ros.memory import give_back
 from mer_ros.pipeline import Heard, Parts, Pipeline
 from mer_ros.replay.bag import RecordingOptions, open_recording
 from mer_ros.replay.cues import Cue, Cued, with_cues
 from mer_ros.replay.loaded import Loaded, loaded_for
 from mer_ros.replay.machine import machine, peak_memory_mb
 from mer_ros.replay.media import MediaSource, Recording
-from mer_ros.replay.memory import give_back
 from mer_ros.replay.options import ReplayOptions
 from mer_ros.replay.read_ahead import ReadAhead
 from mer_ros.replay.records import EMOTIONS_FILE, RUN_FILE, SUMMARY_FILE, read_lines

@@ -17,8 +17,9 @@ import pytest
 from replayed import RATE, SECOND, CheapLoaded, Made, merged, pictures, tones
 from rich.console import Console
 
+from mer_ros import memory
 from mer_ros.errors import InputError, OutputError
-from mer_ros.replay import memory, run, run_folder
+from mer_ros.replay import run, run_folder
 from mer_ros.replay.many import replay_all
 from mer_ros.replay.options import ReplayOptions
 from mer_ros.replay.read_ahead import ReadAhead

@@ -1,4 +1,4 @@
-"""Keeps the memory of a long replay bounded."""
+"""Keeps the memory of what runs for long bounded."""
 
 from __future__ import annotations
 
