@@ -1,5 +1,9 @@
 """Errors for people: what was wrong, the value, what is accepted, what to do."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
 
 class MerError(Exception):
     """Root of every error that this package raises on purpose; its text is one sentence for a person."""
@@ -27,3 +31,11 @@ class MissingDependencyError(MerError, ImportError):
 
 class UsageError(MerError, RuntimeError):
     """A call at a time or in a thread in which it cannot work."""
+
+
+def check_ranges(options: object, limits: Mapping[str, tuple[float, float]]) -> None:
+    """Raise OptionError for the first of these attributes that does not lie from its least to its most value."""
+    for name, (least, most) in limits.items():
+        value = getattr(options, name)
+        if not least <= value <= most:
+            raise OptionError(f"{name} is {value}: give a number from {least} to {most}")

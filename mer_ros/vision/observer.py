@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, OrderedDict
 from dataclasses import dataclass, field, replace
 
-from mer_ros.errors import InputError, OptionError
+from mer_ros.errors import InputError, check_ranges
 from mer_ros.utterance import Box, FaceSample, Frame, SpeechState, Utterance, VisualWindow
 from mer_ros.vision.crops import MARGIN, UPRIGHT_DEG, context_crop, crop_face
 from mer_ros.vision.detector import FaceDetector, check_image
@@ -61,10 +61,7 @@ class ObserverOptions:
             "upright_deg": (0.0, 180.0),
             "out_of_view": (0.0, 1.0),
         }
-        for name, (least, most) in limits.items():
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise OptionError(f"{name} is {value}: give a number from {least} to {most}")
+        check_ranges(self, limits)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.emotion import EMOTIONS, UNKNOWN, EmotionEstimate
-from mer_ros.errors import InputError, OptionError
+from mer_ros.errors import InputError, check_ranges
 from mer_ros.utterance import Box, Frame, Transcript
 from mer_ros.vision.canvas import MUTED, Canvas, Colour
 
@@ -35,10 +35,7 @@ class OverlayOptions:
 
     def __post_init__(self) -> None:
         limits = {"max_rate_hz": (0.1, 120.0), "keep_s": (0.5, 60.0), "jpeg_quality": (1, 100)}
-        for name, (least, most) in limits.items():
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise OptionError(f"{name} is {value}: give a number from {least} to {most}")
+        check_ranges(self, limits)
 
 
 @dataclass(frozen=True)

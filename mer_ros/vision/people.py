@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_ros.errors import InputError, OptionError
+from mer_ros.errors import InputError, OptionError, check_ranges
 
 Encoding = NDArray[np.floating]
 
@@ -46,10 +46,7 @@ class PeopleOptions:
             "check_ms": (0, 600_000),
             "least_px": (8, 1_000),
         }
-        for name, (least, most) in limits.items():
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise OptionError(f"{name} is {value}: give a number from {least} to {most}")
+        check_ranges(self, limits)
         if self.other < self.same:
             raise OptionError(
                 f"people.other is {self.other} and people.same {self.same}: let people.other be as large, or larger"
