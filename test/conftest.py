@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from chromium import browser  # noqa: F401  a fixture
 from domains import own_domain_id
 from hypothesis import HealthCheck, settings
 

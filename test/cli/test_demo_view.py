@@ -5,16 +5,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
 import time
 
 import pytest
+from chromium import CHROMIUM
 from test_demo import ENVIRONMENT, command, folder  # noqa: F401  a fixture
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WAIT_S = 120
 
 pytestmark = [

@@ -3,31 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 
 import pytest
+from chromium import CHROMIUM, WAIT_MS
 from made_runs import make_run
 
 from mer_ros.emotion import EMOTIONS
 from mer_ros.report.compare import write_comparison
 from mer_ros.report.report import write_report
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-WAIT_MS = 90_000
 XSS = "</script><script>document.title = 'caught'</script><img src=x onerror=\"document.title = 'caught'\">"
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install chromium to test the reports in it")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"], timeout=WAIT_MS
-        )
-        yield started
-        started.close()
 
 
 @pytest.fixture(scope="module")

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import replace
 
 import cv2
 import numpy as np
 import pytest
+from chromium import CHROMIUM, WAIT_MS
 from test_page_feed import estimate
 
 from mer_ros.emotion import EMOTIONS
 from mer_ros.web.feed import Feed
 from mer_ros.web.server import MOST_PAGES, PageServer
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-WAIT_MS = 90_000
 XSS = "</span><script>document.title = 'caught'</script><img src=x onerror=\"document.title = 'caught'\">"
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install chromium to test the page in it")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api", reason="no playwright: pip install playwright")
-    with sync_api.sync_playwright() as playwright:
-        started = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"], timeout=WAIT_MS
-        )
-        yield started
-        started.close()
 
 
 def wait(page, holds: str) -> None:
