@@ -204,18 +204,18 @@ class PipelineNode(LifecycleNode):
         self.health.tell(Condition(ERROR, sentence, {"state": self._label}))
 
     def _attempt(self, action: Callable[[], None]) -> bool:
-        """Return whether `action` went well; why not is logged and shown in the diagnostics."""
+        """Return whether `action` went well; why not is shown in the diagnostics, and logged once while it stays so."""
+        before, self._failure = self._failure, ""
         try:
             action()
         except MerError as error:
-            self._failure = str(error)
-            self.get_logger().error(self._failure)
+            self._failure = said = str(error)
         except Exception as error:
-            self._failure = f"{type(error).__name__}: {error}"
-            self.get_logger().error(traceback.format_exc())
+            self._failure, said = f"{type(error).__name__}: {error}", traceback.format_exc()
         else:
-            self._failure = ""
             return True
+        if self._failure != before:
+            self.get_logger().error(said)
         return False
 
     def _on_change_state(self, request: ChangeState.Request, response: ChangeState.Response) -> ChangeState.Response:

@@ -5,12 +5,15 @@ a server drops it that has not found the reader of its client in time: after som
 looked at, and tells how to go on. A node that refuses a transition is tried again more and more seldom, and those
 after it are brought up meanwhile. Only what this manager has configured itself, and has not seen active since, is
 activated: a node that was deactivated by somebody else is left alone, also by a manager that has been started again.
-An unconfigured node is always brought up, as that is what a node is after a crash.
+An unconfigured node is brought up, as that is what a node is after a crash; but not if it is the same that was seen
+active: then somebody has cleaned it up. A node is the same while its endpoints are: one that is made anew, in a new
+process or in an old one, has others. A manager that has been started again cannot know that, and brings it up.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,21 +39,31 @@ class Ward:
 
     turn: ticks that those after it have waited for it. passed: they wait no longer.
     ours: we have asked it to configure itself, and not seen it active since. refused: our last request.
+    endpoints: identifies the nodes of this name; of one that was killed for a while as well. known: those of them that
+    were there when it was seen up. left: it is as somebody else wants it.
     """
 
     name: str
     get_state: Any
     change_state: Any
+    endpoints: Callable[[], frozenset[bytes]]
     state: int = State.PRIMARY_STATE_UNKNOWN
     asked: Any = None  # the request under way
     asked_ticks: int = 0
     brought_up: bool = False
     ours: bool = False
     refused: bool = False
+    known: frozenset[bytes] = frozenset()
+    left: bool = False
     passed: bool = False
     turn: int = 0
     pause: int = _FIRST_PAUSE
     wait: int = 0
+
+    @property
+    def why(self) -> str:
+        """What is said of a node that is not active, behind its name."""
+        return " (brought down by hand)" if self.left else " (refuses, see its log)" if self.refused else ""
 
 
 class LifecycleManager(Node):
@@ -75,7 +88,11 @@ class LifecycleManager(Node):
             name,
             self.create_client(GetState, f"{name}/get_state"),
             self.create_client(ChangeState, f"{name}/change_state"),
+            lambda: self._endpoints(f"{name}/transition_event"),
         )
+
+    def _endpoints(self, topic: str) -> frozenset[bytes]:
+        return frozenset(bytes(info.endpoint_gid) for info in self.get_publishers_info_by_topic(topic))
 
     def _tick(self) -> None:
         for ward in self._wards:
@@ -109,7 +126,7 @@ class LifecycleManager(Node):
         if not (ward.get_state.service_is_ready() and ward.change_state.service_is_ready()):
             ward.state = State.PRIMARY_STATE_UNKNOWN
             return
-        if ward.state == State.PRIMARY_STATE_UNCONFIGURED:
+        if ward.state == State.PRIMARY_STATE_UNCONFIGURED and not ward.left:
             self._change(ward, Transition.TRANSITION_CONFIGURE)
         elif ward.state == State.PRIMARY_STATE_INACTIVE and ward.ours:
             self._change(ward, Transition.TRANSITION_ACTIVATE)
@@ -136,36 +153,42 @@ class LifecycleManager(Node):
     def _on_state(self, ward: Ward, response: GetState.Response) -> None:
         ward.state = response.current_state.id
         if ward.state == State.PRIMARY_STATE_ACTIVE:
-            if not ward.brought_up:
-                ward.brought_up, ward.pause, ward.ours = True, _FIRST_PAUSE, False
+            if not ward.brought_up or ward.left:
+                ward.brought_up, ward.pause, ward.ours, ward.left = True, _FIRST_PAUSE, False, False
                 ward.passed, ward.refused = True, False
                 self.get_logger().info(f"{ward.name} is active")
-            ward.wait = self._check_ticks
-        elif ward.state == State.PRIMARY_STATE_UNCONFIGURED and ward.brought_up:
-            self.get_logger().warning(f"{ward.name} came back and is brought up again")
-            self.health.counts["brought_up_again"] += 1
-        elif ward.state == State.PRIMARY_STATE_FINALIZED or (
-            ward.state == State.PRIMARY_STATE_INACTIVE and not ward.ours
-        ):
-            # somebody else's wish
-            if not ward.passed:
+            ward.known, ward.wait = ward.endpoints(), self._check_ticks
+        elif self._is_wanted_so(ward):
+            if not ward.left:
                 self.get_logger().warning(f"{ward.name} was found {_label(ward.state)} and is left so")
-            ward.passed, ward.wait = True, self._check_ticks
+            ward.left, ward.passed, ward.wait = True, True, self._check_ticks
+        elif ward.state == State.PRIMARY_STATE_UNCONFIGURED:
+            ward.left = False
+            if ward.brought_up:
+                self.get_logger().warning(f"{ward.name} came back and is brought up again")
+                self.health.counts["brought_up_again"] += 1
+
+    def _is_wanted_so(self, ward: Ward) -> bool:
+        """Whether somebody else has brought the node to the state that it is in."""
+        if ward.state == State.PRIMARY_STATE_UNCONFIGURED:
+            there = ward.endpoints()
+            return ward.brought_up and bool(there) and there <= ward.known
+        if ward.state == State.PRIMARY_STATE_INACTIVE and not ward.ours:
+            ward.brought_up, ward.known = True, ward.endpoints()
+            return True
+        return ward.state == State.PRIMARY_STATE_FINALIZED
 
     def _on_change(self, ward: Ward, response: ChangeState.Response) -> None:
         ward.state = State.PRIMARY_STATE_UNKNOWN  # look before the next step
         if not response.success:
-            self.get_logger().error(f"{ward.name} refuses a transition; see its log. Trying again")
+            if not ward.refused:  # why, its own log says
+                self.get_logger().info(f"{ward.name} refuses a transition; it is asked again more and more seldom")
             self.health.counts["refused_transitions"] += 1
             ward.refused = ward.passed = True
             ward.wait, ward.pause = ward.pause, min(ward.pause * 2, _LONGEST_PAUSE)
 
     def _condition(self) -> Condition:
-        waiting = [
-            f"{ward.name} (refuses, see its log)" if ward.refused else ward.name
-            for ward in self._wards
-            if ward.state != State.PRIMARY_STATE_ACTIVE
-        ]
+        waiting = [ward.name + ward.why for ward in self._wards if ward.state != State.PRIMARY_STATE_ACTIVE]
         values = {ward.name: _label(ward.state) for ward in self._wards}
         if waiting:
             return Condition(WARN, f"not active: {', '.join(waiting)}", values)

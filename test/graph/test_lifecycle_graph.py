@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -128,3 +129,20 @@ def test_a_qos_override_is_taken(ear, launched):
     infos = []
     assert ear.wait(lambda: infos.extend(ear.node.get_subscriptions_info_by_topic("/image_raw")) or infos)
     assert infos[0].qos_profile.reliability == rclpy.qos.ReliabilityPolicy.RELIABLE
+
+
+def test_what_is_brought_down_by_hand_stays_so_and_what_refuses_says_it_once(ear, start, tmp_path):
+    processes = start(fusion=False, camera=False, recogniser="vosk")  # whose model is not named
+    assert ear.wait_active("microphone")
+    assert ear.change("microphone", Transition.TRANSITION_DEACTIVATE)
+    assert ear.change("microphone", Transition.TRANSITION_CLEANUP)
+    refused = "speech_to_text (refuses, see its log)"
+    left = f"not active: {refused}, microphone (brought down by hand)"
+    assert ear.wait(lambda: ear.message("lifecycle_manager") == left)
+    assert ear.wait(lambda: int(ear.value("lifecycle_manager", "refused_transitions")) >= 3)
+    assert ear.state_of("microphone") == State.PRIMARY_STATE_UNCONFIGURED
+    assert (tmp_path / "logs" / "speech_to_text.log").read_text().count("[ERROR]") == 1
+    assert "[ERROR]" not in (tmp_path / "logs" / "lifecycle_manager.log").read_text()
+    os.kill(processes.pid_of("microphone"), signal.SIGKILL)
+    assert ear.wait(lambda: processes.poll() and ear.message("lifecycle_manager") == f"not active: {refused}")
+    assert ear.state_of("microphone") == State.PRIMARY_STATE_ACTIVE

@@ -30,6 +30,7 @@ class Played:
     def __init__(self, state: int = UNCONFIGURED) -> None:
         self.state = state
         self.there, self.refuses, self.silent = True, False, False
+        self.endpoints = frozenset({b"first life"})
         self.lost = 0
         self.asked: list[int] = []
 
@@ -65,7 +66,7 @@ def make_manager(nodes, monkeypatch):
 
     class Manager(LifecycleManager):
         def _ward(self, name: str) -> Ward:
-            return Ward(name, nodes[name], nodes[name])
+            return Ward(name, nodes[name], nodes[name], lambda: nodes[name].endpoints)
 
     def make() -> LifecycleManager:
         made.append(Manager())
@@ -149,7 +150,27 @@ def test_a_node_that_came_back_after_a_crash_is_brought_up_again(nodes, make_man
     tick(manager, 3)
     nodes["second"].there = False
     tick(manager, 3)
-    nodes["second"].there, nodes["second"].state = True, UNCONFIGURED
+    nodes["second"].there, nodes["second"].state, nodes["second"].endpoints = True, UNCONFIGURED, frozenset({b"second"})
+    tick(manager, 3)
+    assert states(nodes) == [ACTIVE] * 3
+    assert manager.health.counts["brought_up_again"] == 1
+
+
+def test_what_was_cleaned_up_by_hand_is_left_so_until_it_is_up_again_or_made_anew(nodes, make_manager):
+    manager, second = make_manager(), nodes["second"]
+    tick(manager, 3)
+    for state in (INACTIVE, UNCONFIGURED, INACTIVE, UNCONFIGURED):
+        second.state = state
+        tick(manager, 5)
+        assert second.state == state
+        assert manager._condition().message == "not active: second (brought down by hand)"
+    second.state = ACTIVE  # by hand as well
+    tick(manager, 3)
+    assert manager._condition().message == "all nodes are active"
+    second.state = UNCONFIGURED  # at once from active to here, before the manager looks
+    tick(manager, 5)
+    assert second.state == UNCONFIGURED
+    second.endpoints |= {b"second life"}  # those of a process that was killed are known for a while
     tick(manager, 3)
     assert states(nodes) == [ACTIVE] * 3
     assert manager.health.counts["brought_up_again"] == 1
