@@ -13,9 +13,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from mer_ros.errors import MissingDependencyError, OptionError
-from mer_ros.nodes.base import spin
 from mer_ros.nodes.driver import FRAME_ID, DriverNode
 from mer_ros.nodes.parameters import Parameter
+from mer_ros.nodes.process import spin
 from mer_ros.nodes.sample_clock import SampleClock
 from mer_ros.utterance import AudioChunk
 

@@ -1,75 +1,24 @@
-"""What all nodes share: parameters, health, guarded callbacks, lifecycle, and a clean end."""
+"""What all lifecycle nodes share: parameters, health, guarded callbacks, transitions."""
 
 from __future__ import annotations
 
-import signal
-import sys
-import threading
 import traceback
 from collections.abc import Callable
-from contextlib import nullcontext
 from typing import Any, ClassVar
 
-import rclpy
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import SetParametersResult
-from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.node import Node
 from rclpy.qos import QoSProfile
-from rclpy.signals import SignalHandlerOptions
 from rclpy.subscription import Subscription
 
 from mer_ros.errors import MerError
 from mer_ros.memory import give_back
 from mer_ros.nodes import arguments, qos
+from mer_ros.nodes.guard import Guard
 from mer_ros.nodes.health import ERROR, OK, STALE, WARN, Condition, Health
-from mer_ros.nodes.load import Busy, steady_ns
 from mer_ros.nodes.parameters import Parameter, Parameters
 from mer_ros.nodes.watchdog import Watchdog
-
-_COMPLAIN_EVERY_S = 5.0
-_NOTICE_S = 0.1  # how soon a signal is noticed while nothing comes in
-
-RCLError = rclpy_implementation.RCLError
-
-
-class Guard:
-    """Runs callbacks so that bad input is counted and said, and never ends the node."""
-
-    def __init__(self, node: Node, health: Health, watchdog: Watchdog | None = None) -> None:
-        self._node = node
-        self._health = health
-        self._watching = watchdog.watching if watchdog else lambda _: nullcontext()
-        self.busy = Busy()
-
-    def __call__(self, callback: Callable[..., None]) -> Callable[..., None]:
-        """Return `callback`, guarded."""
-
-        what = callback.__name__.removeprefix("_on").strip("_").replace("_", " ")
-
-        def guarded(*arguments: Any) -> None:
-            begun_ns = steady_ns()
-            try:
-                with self._watching(what):
-                    callback(*arguments)
-            except MerError as error:
-                self._health.counts["refused"] += 1
-                self._node.get_logger().warning(str(error), throttle_duration_sec=_COMPLAIN_EVERY_S)
-            except ExternalShutdownException:
-                raise
-            except Exception:
-                if not rclpy.ok():  # the middleware is going down under us
-                    return
-                # A fault of ours: the trace goes to the log and the count to the diagnostics; the senses go on.
-                self._health.counts["faults"] += 1
-                self._node.get_logger().error(traceback.format_exc(), throttle_duration_sec=_COMPLAIN_EVERY_S)
-            finally:
-                self.busy.add(begun_ns, steady_ns())
-
-        return guarded
 
 
 class PipelineNode(LifecycleNode):
@@ -268,58 +217,3 @@ class PipelineNode(LifecycleNode):
         if self._watchdog.hangs:
             more["hangs"] = self._watchdog.hangs
         return Condition(condition.level, condition.message, {**condition.values, **more})
-
-
-def spin(make: Callable[[], Node]) -> int:
-    """Run one node until SIGINT or SIGTERM; return the exit code of its process.
-
-    The signals are only noted, and looked at between callbacks: rclpy's own handlers would take the context down
-    in the middle of one, and Python's would break off an import.
-    """
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    try:
-        rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
-    except RCLError as error:  # a name or an argument that ROS 2 does not take
-        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
-        return 2
-    try:
-        live(make, ended)
-    except ExternalShutdownException:
-        pass
-    except (MerError, ParameterException) as error:
-        print(f"error: {str(error).splitlines()[0]}", file=sys.stderr)
-        return 2
-    except SystemExit as end:  # a player that has come to its end
-        return int(end.code or 0)
-    finally:
-        rclpy.try_shutdown()
-    return 0
-
-
-def live(make: Callable[[], Node], ended: threading.Event) -> None:
-    """Make a node and spin it in this thread until `ended` is set, or something is raised."""
-    node: Node | None = None
-    executor: SingleThreadedExecutor | None = None
-    try:
-        node = _made(make)
-        executor = SingleThreadedExecutor()
-        executor.add_node(node)
-        while not ended.is_set():
-            executor.spin_once(timeout_sec=_NOTICE_S)
-    finally:
-        if executor is not None:
-            executor.shutdown(timeout_sec=0)
-        if node is not None:
-            node.destroy_node()
-
-
-def _made(make: Callable[[], Node]) -> Node:
-    """Make a node. What the middleware cannot do for want of security is no fault that another try would mend."""
-    try:
-        return make()
-    except RCLError as error:
-        if "security" in str(error).lower():
-            raise MerError(f"ROS_SECURITY_ENABLE is set, and no secure node can be made: {error}") from error
-        raise

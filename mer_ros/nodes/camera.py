@@ -22,11 +22,12 @@ from mer_ros.messages.image import frame_of
 from mer_ros.messages.stamps import stamp_of
 from mer_ros.nodes import qos
 from mer_ros.nodes.annotated import Annotated
-from mer_ros.nodes.base import PipelineNode, spin
+from mer_ros.nodes.base import PipelineNode
 from mer_ros.nodes.conversions.audio import utterance_of
 from mer_ros.nodes.conversions.vision import window_message
 from mer_ros.nodes.health import WARN, Condition
 from mer_ros.nodes.load import LEVELS, MS, FramePolicy, reduced, steady_ns
+from mer_ros.nodes.process import spin
 from mer_ros.nodes.told import FaceListener
 from mer_ros.settings.load import LoadOptions
 from mer_ros.settings.tables import CAMERA

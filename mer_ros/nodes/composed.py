@@ -29,8 +29,9 @@ from rclpy.signals import SignalHandlerOptions
 from mer_ros.errors import MerError
 from mer_ros.memory import give_back
 from mer_ros.nodes.arguments import NODE_ARGUMENTS
-from mer_ros.nodes.base import RCLError, live
 from mer_ros.nodes.parameter_file import NODES
+from mer_ros.nodes.process import RCLError, live
+from mer_ros.nodes.usage import is_help_wanted, usage
 from mer_ros.respawn import WRONG_SETTINGS, Respawn, sentence
 
 ENDS_GRAPH, NO_RESPAWN = "--ends-graph", "--no-respawn"
@@ -117,6 +118,9 @@ def parts_of(arguments: Sequence[str]) -> tuple[list[Part], list[str]]:
 
 def main() -> int:
     """Run the nodes until SIGINT or SIGTERM; return the exit code of the process."""
+    if is_help_wanted(sys.argv[1:]):
+        print(usage(sys.modules[main.__module__], "NODE [--ros-args ...] -- NODE ... -- [--ros-args ...]"))
+        return 0
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())

@@ -16,10 +16,10 @@ from rclpy.duration import Duration
 from rosgraph_msgs.msg import Clock as ClockMessage
 
 from mer_ros.messages.pcm import PCM_FORMATS, as_int16
-from mer_ros.nodes.base import spin
 from mer_ros.nodes.conversions.stamps import to_time
 from mer_ros.nodes.driver import FRAME_ID, RELIABILITY, DriverNode
 from mer_ros.nodes.parameters import Parameter
+from mer_ros.nodes.process import spin
 from mer_ros.replay.bag import RecordingOptions, open_recording
 from mer_ros.replay.media import Recording
 from mer_ros.replay.sample import SampleDialogue

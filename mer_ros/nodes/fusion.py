@@ -19,7 +19,7 @@ from mer_ros import stages
 from mer_ros.emotion import EmotionEstimate, Modality
 from mer_ros.fusion.fuser import EmotionFuser
 from mer_ros.nodes import qos
-from mer_ros.nodes.base import PipelineNode, spin
+from mer_ros.nodes.base import PipelineNode
 from mer_ros.nodes.classified import Classified
 from mer_ros.nodes.conversions.audio import utterance_of
 from mer_ros.nodes.conversions.emotions import emotion_message, turn_message
@@ -27,6 +27,7 @@ from mer_ros.nodes.conversions.vision import window_of
 from mer_ros.nodes.conversions.words import transcript_of
 from mer_ros.nodes.health import WARN, Condition
 from mer_ros.nodes.live import Live
+from mer_ros.nodes.process import spin
 from mer_ros.settings.tables import FUSION
 from mer_ros.utterance import PAUSE
 

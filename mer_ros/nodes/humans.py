@@ -18,13 +18,14 @@ from mer_ros import stages
 from mer_ros.errors import MissingDependencyError
 from mer_ros.messages.humans import TYPES, human_message
 from mer_ros.nodes import qos
-from mer_ros.nodes.base import PipelineNode, spin
+from mer_ros.nodes.base import PipelineNode
 from mer_ros.nodes.conversions.audio import utterance_of
 from mer_ros.nodes.conversions.emotions import estimate_of
 from mer_ros.nodes.conversions.vision import window_of
 from mer_ros.nodes.conversions.words import transcript_of
 from mer_ros.nodes.health import Condition
 from mer_ros.nodes.message_types import found_type
+from mer_ros.nodes.process import spin
 from mer_ros.nodes.told import FaceListener
 from mer_ros.settings.tables import HUMANS
 from mer_ros.standards.facts import Anonymous, Belongs, Fact, Group, Listed, Match, Region, owner_of, topic_of

@@ -23,9 +23,10 @@ from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from mer_ros.nodes import arguments
-from mer_ros.nodes.base import Guard, spin
+from mer_ros.nodes.guard import Guard
 from mer_ros.nodes.health import OK, WARN, Condition, Health
 from mer_ros.nodes.parameters import Parameter, Parameters
+from mer_ros.nodes.process import spin
 
 _PERIOD_S = 0.1
 _ANSWER_TICKS = 50  # a request without an answer for so long is given up

@@ -19,10 +19,11 @@ from mer_ros import stages
 from mer_ros.audio.gate import Gate, GatedListener, GateOptions
 from mer_ros.messages.audio import SoundFormat, chunk_of
 from mer_ros.nodes import qos
-from mer_ros.nodes.base import PipelineNode, spin
+from mer_ros.nodes.base import PipelineNode
 from mer_ros.nodes.conversions.audio import utterance_message
 from mer_ros.nodes.health import WARN, Condition
 from mer_ros.nodes.message_types import message_type
+from mer_ros.nodes.process import spin
 from mer_ros.settings.tables import MICROPHONE
 from mer_ros.utterance import Utterance as Speech
 

@@ -14,11 +14,12 @@ from mer_msgs.msg import Transcript, Utterance
 from mer_ros import stages
 from mer_ros.messages.words import words_of
 from mer_ros.nodes import qos
-from mer_ros.nodes.base import PipelineNode, spin
+from mer_ros.nodes.base import PipelineNode
 from mer_ros.nodes.conversions.audio import utterance_of
 from mer_ros.nodes.conversions.words import transcript_message
 from mer_ros.nodes.health import WARN, Condition
 from mer_ros.nodes.message_types import message_type
+from mer_ros.nodes.process import spin
 from mer_ros.settings.tables import SPEECH_TO_TEXT
 from mer_ros.speech.outside import OutsideWords
 from mer_ros.speech.transcriber import Transcriber

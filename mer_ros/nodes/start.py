@@ -41,6 +41,8 @@ camera, microphone, speech_to_text, fusion, humans, webcam, audio_device, file_p
 
 
 if __name__ == "__main__":
+    if sys.argv[1:2] in (["--help"], ["-h"]):
+        sys.exit(print(f"{__doc__}\nNodes: {', '.join(NODES)}"))
     if len(sys.argv) < 2 or sys.argv[1] not in NODES:
         sys.exit(f"error: name a node: {', '.join(NODES)}")
     sys.exit(start(sys.argv.pop(1)))

@@ -14,9 +14,9 @@ from typing import Any, ClassVar
 import cv2
 import numpy as np
 
-from mer_ros.nodes.base import spin
 from mer_ros.nodes.driver import FRAME_ID, RELIABILITY, DriverNode
 from mer_ros.nodes.parameters import Parameter
+from mer_ros.nodes.process import spin
 from mer_ros.utterance import Frame
 
 FIRST_RETRY_S = 0.5

@@ -14,7 +14,7 @@ import rclpy
 from mer_msgs.msg import Utterance as UtteranceMsg
 
 from mer_ros import stages
-from mer_ros.nodes import base, camera, fusion, load, speech_to_text
+from mer_ros.nodes import camera, fusion, guard, load, speech_to_text
 from mer_ros.nodes.conversions.audio import utterance_message
 from mer_ros.nodes.conversions.vision import image_message
 from mer_ros.nodes.health import WARN
@@ -52,7 +52,7 @@ def steady(monkeypatch):
     """Steady time, in which every look at a frame and every callback takes as long as the test says."""
     now = [S]
     monkeypatch.setattr(camera, "steady_ns", lambda: now[0])
-    monkeypatch.setattr(base, "steady_ns", lambda: now[0])
+    monkeypatch.setattr(guard, "steady_ns", lambda: now[0])
     return now
 
 
