@@ -18,7 +18,7 @@ from types import FrameType, TracebackType
 from typing import IO, Any
 
 from mer_ros.errors import MissingDependencyError
-from mer_ros.graph import Graph, GraphSettings, NodeSpec, describe, is_flag
+from mer_ros.graph import LIFECYCLE, OPTIONAL, Graph, GraphSettings, NodeSpec, describe, is_flag
 from mer_ros.log_lines import by_node
 from mer_ros.respawn import Respawn, sentence
 
@@ -70,12 +70,14 @@ class GraphProcesses:
     """The running graph. Use it as a context: leaving it ends all processes, gently first.
 
     log_dir: each node's output goes to <log_dir>/<node>.log; None: to our own output, each line with its node's name.
+    aloud: what tells how the graph is, the words of lifecycle manager and drivers, goes to our own output in any case.
     restarts: how often each node was started again. given_up: those that failed and are not started again.
     failed: after the end, those that did not end cleanly. exit_codes: of all, after the end.
     """
 
     graph: Graph
     log_dir: Path | None = None
+    aloud: bool = False
     restarts: dict[str, int] = field(default_factory=dict)
     given_up: list[str] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
@@ -157,10 +159,10 @@ class GraphProcesses:
 
     def _start(self, spec: NodeSpec) -> _Child:
         environment = {**os.environ, **self.graph.environment, **spec.environment, "PYTHONUNBUFFERED": "1"}
-        log = None
+        log, aloud = None, _tellers(spec) if self.aloud else []
         if self.log_dir is not None:
             self.log_dir.mkdir(parents=True, exist_ok=True)
-            if not spec.parts:
+            if not (spec.parts or aloud):
                 log = open(self.log_dir / f"{spec.name}.log", "ab")  # noqa: SIM115 - lives as long as the process
         # What is sent to the node before it can take it is kept for it: it unblocks both when it can.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT, signal.SIGTERM))
@@ -177,20 +179,29 @@ class GraphProcesses:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         reader = None
         if process.stdout is not None:
-            reader = threading.Thread(target=_forward, args=(spec, process.stdout, self.log_dir), daemon=True)
+            reader = threading.Thread(target=_forward, args=(spec, process.stdout, self.log_dir, aloud), daemon=True)
             reader.start()
         return _Child(spec, process, log, reader)
 
 
-def _forward(spec: NodeSpec, stream: IO[bytes], log_dir: Path | None) -> None:
-    """Write a process's output to the logs of its nodes, or to our own, each line with its node's name."""
+def _tellers(spec: NodeSpec) -> list[str]:
+    """The nodes of a process that tell how the graph is: all but those that are brought up."""
+    return [part.name for part in spec.parts or (spec,) if part.executable not in (*OPTIONAL, *LIFECYCLE)]
+
+
+def _forward(spec: NodeSpec, stream: IO[bytes], log_dir: Path | None, aloud: Sequence[str]) -> None:
+    """Write a process's output to the logs of its nodes; that of those aloud, or all without logs, to our own.
+
+    There each line has its node's name.
+    """
     names = [part.name for part in spec.parts]
     with ExitStack() as files:
         logs: dict[str, IO[bytes]] = {}
         for name, line in by_node(stream, names, spec.name):
-            if log_dir is None:
+            if log_dir is None or name in aloud:
                 sys.stdout.write(f"[{name}] {line.decode(errors='replace')}")
                 sys.stdout.flush()
+            if log_dir is None:
                 continue
             with suppress(OSError):  # on a full disk its words are lost, but the node must not wait for us
                 if name not in logs:
@@ -221,7 +232,9 @@ def run_graph(settings: GraphSettings, log_dir: Path | None = None) -> int:
     """Run the graph until Ctrl-C, or until a file has been played; return 0 after a clean end, else 1."""
     check_ros()
     with Interrupted() as interrupted:
-        processes = GraphProcesses(describe(settings), log_dir)
+        processes = GraphProcesses(describe(settings), log_dir, aloud=True)
+        if log_dir is not None:
+            print(f"each node's output goes to a file of its name in {log_dir}", flush=True)
         with processes:
             while not interrupted and processes.poll():
                 time.sleep(_POLL_S)
@@ -270,5 +283,7 @@ def add_run_parser(subparsers: Any) -> None:
         "  mer run --no-speech-to-text --namespace head   without words; topics below /head",
     )
     add_setting_arguments(parser)
-    parser.add_argument("--log-dir", type=Path, help="write each node's output to a file in this folder")
+    parser.add_argument(
+        "--log-dir", type=Path, help="write each node's output to a file in this folder; here only how the graph is"
+    )
     parser.set_defaults(handler=lambda arguments: run_graph(settings_from(arguments), arguments.log_dir))
