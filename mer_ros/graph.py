@@ -84,12 +84,12 @@ class GraphSettings:
             value, choices = getattr(self, item.name), item.metadata["choices"]
             if choices and value not in ("", *choices):
                 raise OptionError(f"{item.name} is '{value}'; choose one of: {', '.join(choices)}")
-            if item.name.endswith("_topic") and not _NAME.fullmatch(value):
-                raise OptionError(f"{item.name} is '{value}'; {_NAMING}")
+            if item.name.endswith("_topic"):
+                check_name(item.name, value)
         if not _NODE_NAME.fullmatch(self.lifecycle_manager):
             raise OptionError(f"lifecycle_manager is '{self.lifecycle_manager}'; {_NAMING}, and a node's has no '/'")
-        if self.namespace and not _NAME.fullmatch(self.namespace.strip("/")):
-            raise OptionError(f"namespace is '{self.namespace}'; {_NAMING}")
+        if self.namespace:
+            check_name("namespace", self.namespace.strip("/"))
         if self.models and not Path(self.models).is_dir():
             raise OptionError(f"models is '{self.models}', which is no folder; give one, or leave it empty")
         if self.params_file:
@@ -102,6 +102,17 @@ class GraphSettings:
             raise OptionError(f"play is '{self.play}', which is no file; give a bag, video or sound, or '{SAMPLE}'")
         if not any(getattr(self, name) for name in (*OPTIONAL, *LIFECYCLE, "webcam", "audio_device", "play")):
             raise OptionError("no node is to be started; leave at least one of them on")
+
+
+def check_name(setting: str, name: str) -> None:
+    """Raise OptionError for what is no name of a topic or namespace."""
+    if not _NAME.fullmatch(name):
+        raise OptionError(f"{setting} is '{name}'; {_NAMING}")
+
+
+def emotion_topics(emotion_topic: str) -> tuple[tuple[str, str], ...]:
+    """The remappings that move the emotions, and what lies below them."""
+    return tuple((f"emotion{below}", f"{emotion_topic}{below}") for below in ("", "/live", "/events"))
 
 
 def _check_parameters(path: Path) -> None:
@@ -185,7 +196,7 @@ def describe(settings: GraphSettings) -> Graph:
         "microphone": {},
         "humans": _given(faces_from=settings.faces_from),
     }
-    emotions = tuple((f"emotion{below}", f"{settings.emotion_topic}{below}") for below in ("", "/live", "/events"))
+    emotions = emotion_topics(settings.emotion_topic)
     remappings = {
         "fusion": (*emotions, ("emotion/classification", f"{settings.emotion_topic}/classification")),
         "humans": emotions,

@@ -29,8 +29,16 @@ SILENT_S = 5.0  # a node that tells nothing for so long has gone, or hangs
 class PageWatcher(WatcherNode):
     """Keeps a `Feed` up to date beside the `ViewState`. The picture is asked for while somebody looks."""
 
-    def __init__(self, state: ViewState, feed: Feed, namespace: str = "", *, awaited: bool = True) -> None:
-        super().__init__(state, namespace)
+    def __init__(
+        self,
+        state: ViewState,
+        feed: Feed,
+        namespace: str = "",
+        emotion_topic: str = "emotion",
+        *,
+        awaited: bool = True,
+    ) -> None:
+        super().__init__(state, namespace, emotion_topic)
         self._feed = feed
         self._awaited = awaited  # the graph starts together with us
         self._health: dict[str, dict[str, str]] = {}
@@ -88,11 +96,11 @@ class PageWatcher(WatcherNode):
         return ""
 
 
-def watch(feed: Feed, namespace: str, ended: Callable[[], bool]) -> bool:
+def watch(feed: Feed, namespace: str, emotion_topic: str, ended: Callable[[], bool]) -> bool:
     """Keep a feed up to date until `ended`; return whether anything was heard of the graph."""
     rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
-        watcher = PageWatcher(ViewState(""), feed, namespace, awaited=False)
+        watcher = PageWatcher(ViewState(""), feed, namespace, emotion_topic, awaited=False)
         executor = SingleThreadedExecutor()
         executor.add_node(watcher)
         while not ended():

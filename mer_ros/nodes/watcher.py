@@ -33,7 +33,7 @@ class WatcherNode(Node):
     conditions: the last word of every node of this graph. counts: finals, live, utterances, refused.
     """
 
-    def __init__(self, state: ViewState, namespace: str = "") -> None:
+    def __init__(self, state: ViewState, namespace: str = "", emotion_topic: str = "emotion") -> None:
         super().__init__(
             "mer_watcher", namespace=namespace or None, enable_rosout=False, start_parameter_services=False
         )
@@ -44,8 +44,8 @@ class WatcherNode(Node):
         self.conditions: dict[str, str] = {}
         self.counts: Counter[str] = Counter()
         self._live_at = self._spoken_at = 0.0
-        self._listen(Emotion, "emotion", self._on_final, qos.emotions())
-        self._listen(Emotion, "emotion/live", self._on_live, qos.interim())
+        self._listen(Emotion, emotion_topic, self._on_final, qos.emotions())
+        self._listen(Emotion, f"{emotion_topic}/live", self._on_live, qos.interim())
         self._listen(UtteranceMessage, "utterance", self._on_utterance, qos.events())
         self._listen(DiagnosticArray, "/diagnostics", self._on_diagnostics, qos.events())
 

@@ -8,7 +8,7 @@ import sys
 from typing import Any
 
 from mer_ros import resources
-from mer_ros.errors import OptionError
+from mer_ros.graph import check_name
 from mer_ros.run import Interrupted, check_ros
 from mer_ros.terminal import printable
 from mer_ros.web.show import shown
@@ -19,13 +19,14 @@ def run_view(given: argparse.Namespace) -> int:
     check_ros()
     os.environ.update(resources.dds_environment())
     namespace = "/" + given.namespace.strip("/")
-    if not all(part.isidentifier() and part.isascii() for part in namespace.split("/")[1:] if namespace != "/"):
-        raise OptionError(f"--namespace is '{given.namespace}': give letters, digits and underscores between '/'")
+    if namespace != "/":
+        check_name("--namespace", given.namespace.strip("/"))
+    check_name("--emotion-topic", given.emotion_topic)
     title = "the graph" if namespace == "/" else f"the graph in {namespace}"
     with Interrupted() as interrupted, shown(title, _say, browser=given.browser) as feed:
         from mer_ros.nodes.page_watcher import watch
 
-        heard = watch(feed, namespace, lambda: bool(interrupted))
+        heard = watch(feed, namespace, given.emotion_topic, lambda: bool(interrupted))
     if not heard:
         print("error: nothing was heard: is the graph running, on this ROS_DOMAIN_ID?", file=sys.stderr)
     return 0 if heard else 1
@@ -47,9 +48,13 @@ def add_view_parser(subparsers: Any) -> None:
         epilog="examples:\n"
         "  mer view                     a graph on this network and ROS_DOMAIN_ID\n"
         "  mer view --namespace head    one whose topics lie below /head\n"
+        "  mer view --emotion-topic mood    one that was started with that option\n"
         "  mer demo --view              the demo with such a page",
     )
     parser.add_argument("--namespace", default="", help="namespace of the graph")
+    parser.add_argument(
+        "--emotion-topic", default="emotion", metavar="TOPIC", help="topic of the emotions, where it is another one"
+    )
     add_browser_argument(parser)
     parser.set_defaults(handler=run_view)
 

@@ -132,6 +132,14 @@ def test_names_without_end_are_not_kept(watcher):
     assert max(len(watcher.conditions), len(watcher.state.troubles), len(state(watcher)["nodes"])) < 100
 
 
+def test_emotions_under_another_topic_are_heard(watcher):
+    other = PageWatcher(ViewState("x"), Feed("x"), "head", "mood")
+    topics = {subscription.topic_name for subscription in other.subscriptions}
+    assert {"/head/mood", "/head/mood/live", "/head/utterance"} <= topics
+    assert "/head/emotion" not in topics
+    other.destroy_node()
+
+
 def test_what_cannot_be_read_is_counted(watcher):
     broken = emotion(1)
     broken.modalities = [ModalityEstimate(modality="smell", available=True)]

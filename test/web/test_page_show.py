@@ -61,8 +61,9 @@ def test_a_port_that_cannot_be_had_is_a_sentence(monkeypatch):
     assert threading.active_count() == before
 
 
-def test_a_namespace_that_is_none_is_refused(capsys):
+@pytest.mark.parametrize("option", ["--namespace", "--emotion-topic"])
+def test_a_name_that_is_none_is_refused(capsys, option):
     pytest.importorskip("rclpy", reason="ROS 2 is not installed")
     pytest.importorskip("mer_msgs.msg", reason="mer_msgs is not built")
-    assert main(["view", "--no-browser", "--namespace", "a b"]) == 2
-    assert capsys.readouterr().err.startswith("error: --namespace is 'a b'")
+    assert main(["view", "--no-browser", option, "a b"]) == 2
+    assert capsys.readouterr().err.startswith(f"error: {option} is 'a b'")
