@@ -54,9 +54,9 @@ class Transcriber:
             self.counts["repeated"] += 1
             return []
         started = time.perf_counter()
-        if key != self._current:
-            self._begin(key)
         try:
+            if key != self._current:
+                self._begin(key)
             if utterance.state is SpeechState.ENDED:
                 return [self._final(utterance, started)]
             return self._partial(utterance, started)

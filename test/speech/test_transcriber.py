@@ -223,6 +223,21 @@ def test_a_recogniser_that_raises():
     assert transcriber.counts == {"failed": 2}
 
 
+def test_a_recogniser_that_cannot_begin_anew(monkeypatch):
+    transcriber = Transcriber(CountingRecogniser())
+    begin, tries = transcriber.recogniser.reset, iter((True, True, False))
+
+    def reset():
+        if next(tries, False):
+            raise RuntimeError("the device is gone")
+        begin()
+
+    monkeypatch.setattr(transcriber.recogniser, "reset", reset)
+    out = push_all(transcriber, [ended(speech(10)), *pieces(speech(10), [5], 2, 2 * 10**9)])
+    assert [(t.utterance_id, t.text.split()[:1], t.is_final) for t in out] == [(1, [], True), (2, ["10"], True)]
+    assert transcriber.counts == {"failed": 2}
+
+
 @pytest.mark.parametrize("samples", [np.zeros(10, np.float32), np.zeros((10, 2), np.int16)])
 def test_odd_samples_are_counted(samples):
     transcriber = Transcriber(CountingRecogniser())
