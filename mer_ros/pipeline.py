@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from mer_ros.audio.gate import Gate, GatedListener
 from mer_ros.audio.listener import SpeechListener
 from mer_ros.emotion import EmotionEstimate, Modality
+from mer_ros.errors import InputError, MerError
 from mer_ros.fusion.fuser import EmotionFuser
 from mer_ros.speech.outside import OutsideWords
 from mer_ros.speech.transcriber import Transcriber
@@ -54,6 +55,9 @@ class Pipeline:
     `robot_speaks` and `told` use the listener and the transcriber alone, `see` the observer, `fuse` the fuser. What
     they hand on is taken in its turn, so that nothing that comes out depends on which thread ran when. `audio`,
     `frame` and `flush` are the whole line.
+
+    An observer that fails, as a model of it may, costs what it alone could tell: the other senses go on. It is counted,
+    and `failure` is the first one's sentence.
     """
 
     def __init__(
@@ -72,13 +76,15 @@ class Pipeline:
         self._transcriber = transcriber
         self._on_window = on_window
         self._now_ns = 0
+        self.failure = ""
+        self._failed: Counter[str] = Counter()
         self._odd: int | None = None  # stamps in a row that are far from it; None: no stamp yet
         senses = {Modality.FACE: observer, Modality.AUDIO: listener, Modality.TEXT: transcriber}
         fuser.expect(modality for modality, stage in senses.items() if stage is not None)
 
     @property
     def counts(self) -> Counter[str]:
-        """What the stages counted, each name after its stage's."""
+        """What the stages counted, each name after its stage's; `observer.failed`: what it could not be asked."""
         stages = {
             "listener": self._listener,
             "observer": self._observer,
@@ -86,7 +92,8 @@ class Pipeline:
             "fuser": self._fuser,
         }
         named = ((name, stage.counts) for name, stage in stages.items() if stage is not None)
-        return Counter({f"{name}.{key}": count for name, counts in named for key, count in counts.items()})
+        counted = {f"{name}.{key}": count for name, counts in named for key, count in counts.items()}
+        return self._failed + Counter(counted)
 
     @property
     def longest_own_voice_s(self) -> float:
@@ -126,10 +133,10 @@ class Pipeline:
         """Look at a frame, or at who spoke. Raises InputError for a frame that cannot be used."""
         self._tick(event.stamp_ns)
         if isinstance(event, Frame):
-            return Parts(self._now_ns, self._told(self._observer.frame(event)) if self._observer else ())
+            return Parts(self._now_ns, self._observed(lambda eye: eye.frame(event)))
         parts = self._spoken(event)
-        if self._observer:  # the frames may have come to an end before the sound
-            parts += self._told(self._observer.poll(self._now_ns))
+        # The frames may have come to an end before the sound.
+        parts += self._observed(lambda eye: eye.poll(self._now_ns))
         return Parts(self._now_ns, parts, poll=True)
 
     def fuse(self, parts: Parts) -> list[EmotionEstimate]:
@@ -150,9 +157,7 @@ class Pipeline:
 
     def flush(self) -> list[EmotionEstimate]:
         """Nothing more will come: give all that still waits."""
-        parts = self._spoken(self.hush(self._now_ns))
-        if self._observer:
-            parts += self._told(self._observer.flush())
+        parts = self._spoken(self.hush(self._now_ns)) + self._observed(lambda eye: eye.flush())
         return self.fuse(Parts(self._now_ns, parts)) + self._fuser.flush(self._now_ns)
 
     def _tick(self, stamp_ns: int) -> None:
@@ -175,13 +180,24 @@ class Pipeline:
     def _spoken(self, heard: Heard) -> tuple[Utterance | Transcript | VisualWindow, ...]:
         parts: list[Utterance | Transcript | VisualWindow] = []
         for utterance, transcripts in heard.spoken:
-            parts.append(utterance)
-            if self._observer:
-                parts += self._told(self._observer.utterance(utterance))
-            parts += transcripts
+            parts += [utterance, *self._saying(utterance), *transcripts]
         return (*parts, *heard.words)
 
-    def _told(self, windows: list[VisualWindow]) -> tuple[VisualWindow, ...]:
+    def _saying(self, utterance: Utterance) -> tuple[VisualWindow, ...]:
+        return self._observed(lambda eye: eye.utterance(utterance))
+
+    def _observed(self, ask: Callable[[FaceObserver], list[VisualWindow]]) -> tuple[VisualWindow, ...]:
+        """What the observer gives; nothing where it fails. Raises InputError for what it refuses."""
+        if self._observer is None:
+            return ()
+        try:
+            windows = ask(self._observer)
+        except InputError:
+            raise
+        except MerError as error:
+            self._failed["observer.failed"] += 1
+            self.failure = self.failure or str(error)
+            return ()
         if self._on_window:
             for window in windows:
                 if window.is_final:

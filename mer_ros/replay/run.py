@@ -275,6 +275,8 @@ class _Replay:
                 f"robot_speaking told nothing for {pipeline.longest_own_voice_s:g} s since it was true: sound was "
                 "heard again; the robot has to publish false when it has spoken"
             )
+        if failed := counts["observer.failed"]:
+            warnings.append(f"faces could not be looked for {failed} times; the first: {pipeline.failure}")
         if self._problem:
             warnings.append(f"{BROKE_OFF}: {self._problem}")
         return {

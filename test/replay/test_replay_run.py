@@ -18,7 +18,7 @@ from replayed import RATE, SECOND, CheapLoaded, Made, merged, pictures, tones
 from rich.console import Console
 
 from mer_ros import memory
-from mer_ros.errors import InputError, OutputError
+from mer_ros.errors import InputError, ModelError, OutputError
 from mer_ros.replay import run, run_folder
 from mer_ros.replay.many import replay_all
 from mer_ros.replay.options import ReplayOptions
@@ -29,6 +29,7 @@ from mer_ros.replay.run_folder import FILES, Lines, prepare, write_json
 from mer_ros.replay.show import Show, clock
 from mer_ros.replay.task import Task
 from mer_ros.utterance import AudioChunk, Frame
+from mer_ros.vision.observer import FaceObserver
 
 OPTIONS = ReplayOptions()
 SPANS = [(1.0, 2.0), (4.0, 5.5), (8.0, 9.0)]
@@ -82,6 +83,22 @@ def test_a_recording_that_breaks_off_is_kept_as_far_as_it_goes(tmp_path, sound, 
     assert summary.problem == "the file ends in the middle of a message"
     assert not summary.content["complete"]
     assert any("middle of a message" in warning for warning in summary.content["warnings"])
+
+
+@pytest.mark.parametrize("method", ["frame", "utterance", "poll", "flush"])
+def test_a_vision_model_that_fails_costs_faces_alone(tmp_path, sound, monkeypatch, method):
+    def fail(*_):
+        raise ModelError("the detector failed in ONNX Runtime")
+
+    monkeypatch.setattr(FaceObserver, method, fail)
+    summary = replay_one(Made(merged(sound, pictures(11.0))), tmp_path / "run", OPTIONS)
+    assert [e["utterance"] for e in emotions(tmp_path / "run")] == [1, 2, 3]
+    assert summary.problem == ""
+    assert summary.content["complete"]
+    failed = summary.content["counts"]["observer.failed"]
+    assert failed == {"frame": 110, "flush": 1}.get(method, failed)
+    sentence = f"faces could not be looked for {failed} times; the first: the detector failed in ONNX Runtime"
+    assert sentence in summary.content["warnings"]
 
 
 def test_what_was_said_is_kept_when_it_is_interrupted(tmp_path, sound):
