@@ -114,8 +114,12 @@ class EmotionFuser:
         """Return an interim estimate of everybody in view and of who speaks, when they are due; the speaker last."""
         return self._interim.estimates(now_ns, self._dialogue)
 
+    def look_ahead(self, wanted: bool) -> None:
+        """Whether what the end of an utterance will ask is asked before; changes when, not what is told."""
+        self._interim.ahead = wanted
+
     def prepare(self) -> None:
-        """Judge at a pause what will be judged should the utterance end there; changes when, not what is told."""
+        """Judge at a pause what will be judged should the utterance end there, if it is to look ahead."""
         self._interim.prepare()
 
     def reset_dialogue(self) -> Ended:

@@ -62,12 +62,14 @@ class Interim:
     The models are asked only about what is new: the face about new samples, voice and words, of who speaks alone,
     when more has been heard. What is seen while somebody speaks is judged as it comes, and the voice at a pause if
     `prepare` is called: experts that keep their answers then have those of the end at once.
+    ahead: whether that is done; a machine that cannot keep up, or that nobody listens to, does without.
     Memory: live_people persons, four windows of each at most.
     counts: live_persons_crowded_out, live_time_went_back.
     """
 
     def __init__(self, judge: Judge, options: FusionOptions) -> None:
         self.counts: Counter[str] = Counter()
+        self.ahead = True
         self._judge = judge
         self._options = options
         self._people: dict[str, _Seen] = {}
@@ -98,13 +100,13 @@ class Interim:
         areas = [sample.box.width * sample.box.height for sample in window.samples]
         seen.size = sum(areas) / len(areas) if areas else seen.size
         seen.waiting.append(window)
-        if window.utterance_id and not window.speaking < _SILENT:
+        if self.ahead and window.utterance_id and not window.speaking < _SILENT:
             self._look(seen)
 
     def prepare(self) -> None:
         """Ask of the voice so far, which is all of it should nobody go on."""
         speech = self._speech.utterance
-        if speech is not None:
+        if self.ahead and speech is not None:
             self._judge.ask(Modality.AUDIO, speech, self._who_speaks(speech), remember=False)
 
     def transcript(self, transcript: Transcript) -> None:

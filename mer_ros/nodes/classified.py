@@ -27,6 +27,11 @@ class Classified:
             self.condition = "published"
             self._publisher = node.speak(self._kind, TOPIC, qos.emotions())
 
+    @property
+    def listeners(self) -> int:
+        """How many subscribe to it."""
+        return int(self._publisher.get_subscription_count()) if self._publisher is not None else 0
+
     def publish(self, estimate: EmotionEstimate, frame_id: str) -> None:
         """Publish an estimate."""
         if self._publisher is not None:

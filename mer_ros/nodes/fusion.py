@@ -102,14 +102,27 @@ class FusionNode(PipelineNode):
         self._frame_id = message.header.frame_id
         utterance = utterance_of(message)
         self._publish(self._fusion.utterance(utterance, self.now_ns()))
-        if utterance.ended_by == PAUSE and not self.is_overloaded:
+        if utterance.ended_by == PAUSE:
+            self._look_ahead()
             self._fusion.prepare()
 
     def _on_transcript(self, message: Transcript) -> None:
         self._publish(self._fusion.transcript(transcript_of(message), self.now_ns()))
 
     def _on_window(self, message: VisualWindow) -> None:
+        if message.utterance_id and not message.is_final:
+            self._look_ahead()
         self._publish(self._fusion.window(window_of(message), self.now_ns()))
+
+    def _look_ahead(self) -> None:
+        """For those who listen, and if there is time for it."""
+        self.health.counts["left_out_under_load"] += self.is_overloaded
+        self._fusion.look_ahead(not self.is_overloaded and self._is_heard)
+
+    @property
+    def _is_heard(self) -> bool:
+        others = [self._classified.listeners] if self._classified else []
+        return any((self._emotion.get_subscription_count(), self._live.listeners, *others))
 
     def _on_tick(self) -> None:
         now_ns = self.now_ns()

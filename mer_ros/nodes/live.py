@@ -28,10 +28,14 @@ class Live:
         self._live = node.speak(Emotion, "emotion/live", qos.interim())
         self._events = node.speak(EmotionEvent, "emotion/events", qos.events())
 
+    @property
+    def listeners(self) -> int:
+        """How many subscribe to interim emotions or to events."""
+        return int(self._live.get_subscription_count() + self._events.get_subscription_count())
+
     def tick(self, fuser: EmotionFuser, now_ns: int, frame_id: str) -> None:
         """Publish what is due. Without a listener nothing is."""
-        listeners = self._live.get_subscription_count() + self._events.get_subscription_count()
-        if self._interim_wanted and listeners:
+        if self._interim_wanted and self.listeners:
             for interim in fuser.live(now_ns):
                 self.counts["live_messages"] += 1
                 self._live.publish(emotion_message(interim, frame_id))

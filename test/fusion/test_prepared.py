@@ -59,6 +59,19 @@ def test_a_face_is_judged_as_it_comes_while_somebody_speaks():
     assert len(asked.of(Modality.FACE)) == 2, at_ms
 
 
+def test_nothing_is_judged_in_advance_unless_that_is_wanted():
+    asked = Asked()
+    fuser = asked.fuser()
+    fuser.look_ahead(False)
+    fuser.utterance(piece(0, 8000, SpeechState.STARTED, ended_by=PAUSE), 0)
+    fuser.window(window(1), 0)
+    fuser.prepare()
+    assert asked.parts == []
+    fuser.look_ahead(True)
+    fuser.window(window(1, at_ms=1500), 0)
+    assert len(asked.of(Modality.FACE)) == 2
+
+
 @pytest.mark.parametrize(("speaking", "judged"), [(float("nan"), 1), (0.6, 1), (0.02, 0)])
 def test_who_hardly_speaks_is_not_judged_in_advance(speaking, judged):
     asked = Asked()
