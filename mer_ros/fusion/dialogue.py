@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -89,9 +90,9 @@ class Dialogue:
         self._turns.append(turn)
         self.count = turn.turn
 
-    def forget(self, person_id: str) -> int:
-        """Forget a person's turns; how many there were. The others keep their numbers."""
-        kept = [turn for turn in self._turns if turn.person_id != person_id]
+    def forget(self, names: Collection[str]) -> int:
+        """Forget the turns of a person with these names; how many there were. The others keep their numbers."""
+        kept = [turn for turn in self._turns if turn.person_id not in names]
         forgotten = len(self._turns) - len(kept)
         self._turns = deque(kept, maxlen=self._turns.maxlen)
         return forgotten

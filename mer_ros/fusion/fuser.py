@@ -17,6 +17,7 @@ from mer_ros.fusion.dialogue import Dialogue
 from mer_ros.fusion.experts import Experts
 from mer_ros.fusion.interim import Interim, person_of
 from mer_ros.fusion.judge import Judge
+from mer_ros.fusion.names import Names
 from mer_ros.fusion.options import FusionOptions
 from mer_ros.utterance import SpeechState, Transcript, Utterance, VisualWindow
 
@@ -51,6 +52,7 @@ class EmotionFuser:
         self._judge = Judge(experts, self.options)
         self._interim = Interim(self._judge, self.options)
         self._dialogue = Dialogue(self.options.dialogue)
+        self._names = Names()
         self._counts: Counter[str] = Counter()
         self._expected = {modality for modality in Modality if experts.of(modality) is not None}
         self._lately: deque[frozenset[Modality]] = deque(maxlen=_LATELY)
@@ -90,6 +92,7 @@ class EmotionFuser:
 
     def window(self, window: VisualWindow, now_ns: int) -> list[EmotionEstimate]:
         """Take a visual window; return the emotions that are complete with it."""
+        self._names.learn(window.track_id, window.person_id)
         if not window.is_final:
             self._interim.window(window)
             return []
@@ -129,14 +132,17 @@ class EmotionFuser:
     def forget_person(self, person_id: str = "") -> int:
         """Forget a person's voice, emotions and turns; everybody's and the dialogue for an empty id.
 
+        What they said as `face-N`, before they were known, is theirs as well.
         Returns how many turns that were remembered are not any more.
         """
-        self._judge.forget(person_id)
-        self._interim.forget(person_id)
+        names = self._names.forget(person_id)
+        for name in names if person_id else [""]:
+            self._judge.forget(name)
+            self._interim.forget(name)
         self._line.forget(person_id)
         self._counts["forget_requests"] += 1
         if person_id:
-            return self._dialogue.forget(person_id)
+            return self._dialogue.forget(names)
         turns = len(self._dialogue.last(0))
         self._dialogue.reset()
         return turns

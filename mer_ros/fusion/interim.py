@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from mer_ros.emotion import EMOTIONS, SENTIMENTS, UNKNOWN, EmotionEstimate, Modality, ModalityEstimate
 from mer_ros.fusion.dialogue import Dialogue
 from mer_ros.fusion.judge import Judge
+from mer_ros.fusion.names import face_name
 from mer_ros.fusion.open_speech import OpenSpeech
 from mer_ros.fusion.options import FusionOptions
 from mer_ros.fusion.smoothing import RunningMean, SteadyLabel
@@ -90,7 +91,7 @@ class Interim:
             self._newest_ns = window.end_ns
         self._newest_ns = max(self._newest_ns, window.end_ns)
         self._drop_stale(self._newest_ns)
-        nameless = self._people.pop(f"face-{window.track_id}", None)  # until it was known whose face it is
+        nameless = self._people.pop(face_name(window.track_id), None)  # until it was known whose face it is
         seen = self._people.get(name) or nameless
         if seen is None:
             self._make_room()
@@ -264,4 +265,4 @@ def person_of(window: VisualWindow | None) -> str:
     """Return who is seen, where persons are not told apart the track; empty when there is no face."""
     if window is None or not window.track_id:
         return ""
-    return window.person_id or f"face-{window.track_id}"
+    return window.person_id or face_name(window.track_id)

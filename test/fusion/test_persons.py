@@ -101,7 +101,7 @@ def test_who_is_forgotten_leaves_the_dialogue_and_the_models() -> None:
         say(fuser, number, person)
     before = fuser.turns()[0]
     assert fuser.forget_person("person-1") == 2
-    assert told.forgotten == ["person-1"]
+    assert told.forgotten == ["person-1", "face-3"]  # as which they may have been known
     assert fuser.turns() == (before, fuser.turns()[1])
     assert [turn.turn for turn in fuser.turns()[1]] == [2]
     emotion = say(fuser, 4, "person-1")
@@ -118,6 +118,20 @@ def test_after_the_last_turn_was_forgotten_a_silence_still_ends_the_dialogue() -
     first = say(fuser, 1, "person-1")
     fuser.forget_person("person-1")
     assert say(fuser, 2, "person-1", at_s=500).dialogue_id != first.dialogue_id
+
+
+def test_what_somebody_said_before_they_were_known_is_forgotten_with_them() -> None:
+    told = Told()
+    fuser = EmotionFuser(told.experts(), OPTIONS)
+    for number, (person, track) in enumerate((("", 5), ("person-1", 6), ("person-2", 7)), 1):
+        say(fuser, number, person, track)
+    assert [turn.person_id for turn in fuser.turns()[1]] == ["face-5", "person-1", "person-2"]
+    assert fuser.forget_person("person-3") == 0
+    seen = VisualWindow(0, False, 16 * SECOND, 17 * SECOND, 5, (), 1, 30, 640, 480, person_id="person-1")
+    fuser.window(seen, 17 * SECOND)
+    assert fuser.forget_person("person-1") == 2
+    assert [turn.person_id for turn in fuser.turns()[1]] == ["person-2"]
+    assert fuser.forget_person("person-1") == 0
 
 
 def test_what_still_waits_when_its_person_is_forgotten_has_no_person() -> None:
