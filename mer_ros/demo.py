@@ -235,7 +235,7 @@ def _last_words(log_dir: Path | None, name: str) -> str:
 
 def _report(state: ViewState, problem: str, stopped: bool, log_dir: Path) -> bool:
     """Print how it went; return whether emotions came."""
-    finals = len(state.finals)
+    finals = state.answered
     utterances = max(state.utterances, finals)
     if finals:
         middle = statistics.median(after for after in state.waits_s)

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mer_ros.emotion import EMOTIONS, UNKNOWN, EmotionEstimate, Modality
+from mer_ros.fusion.names import Names
 from mer_ros.terminal import printable
 
 COLOURS = {
@@ -40,7 +41,8 @@ class ViewState:
     troubles: what nodes complain of. latest: the last final estimate. live: the last interim one.
     after_s: from the end of that utterance to the arrival of its emotion. finals: all final ones, oldest first.
     waits_s: their `after_s`. utterances: how many have ended. over: nothing more will come. running_s: since
-    the start. page: the address of the page in the browser, if there is one.
+    the start. page: the address of the page in the browser, if there is one. forgotten: how many final ones are no
+    longer kept, as their person is to be forgotten.
     """
 
     title: str
@@ -56,9 +58,30 @@ class ViewState:
     over: bool = False
     running_s: float = 0.0
     page: str = ""
+    forgotten: int = 0
+    _names: Names = field(default_factory=Names)
+
+    @property
+    def answered(self) -> int:
+        """How many final estimates came, as far as they are counted."""
+        return len(self.finals) + self.forgotten
+
+    def forget(self, person_id: str) -> None:
+        """Forget what a person said, under any of their names; what all said for an empty id."""
+        names = self._names.forget(person_id)
+
+        def is_theirs(estimate: EmotionEstimate | None) -> bool:
+            return estimate is not None and (not person_id or who(estimate) in names)
+
+        kept = [it for it in self.finals if not is_theirs(it)]
+        self.forgotten += len(self.finals) - len(kept)
+        self.finals = kept
+        self.latest = None if is_theirs(self.latest) else self.latest
+        self.live = None if is_theirs(self.live) else self.live
 
     def add_final(self, estimate: EmotionEstimate, after_s: float) -> None:
         """Take a final estimate in; the list is bounded."""
+        self._names.learn(estimate.face_id, estimate.person_id)
         self.latest, self.after_s, self.live = estimate, after_s, None
         self.finals = [*self.finals[-999:], estimate]
         self.waits_s = [*self.waits_s[-999:], after_s]
@@ -147,7 +170,7 @@ def _row(left: Text, right: Text) -> Table:
 def _head(state: ViewState) -> RenderableType:
     minutes, seconds = divmod(int(state.running_s), 60)
     noun = "utterance" if state.utterances == 1 else "utterances"
-    right = f"{len(state.finals)} of {state.utterances} {noun}   {minutes:02d}:{seconds:02d}"
+    right = f"{state.answered} of {state.utterances} {noun}   {minutes:02d}:{seconds:02d}"
     return _row(Text.assemble(("mer", "bold"), "  ", printable(state.title)), Text(right))
 
 

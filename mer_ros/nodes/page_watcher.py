@@ -13,6 +13,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import String
 
 from mer_ros.nodes import qos
 from mer_ros.nodes.conversions.emotions import estimate_of
@@ -49,7 +50,11 @@ class PageWatcher(WatcherNode):
     def _on_final(self, message: Emotion) -> None:
         super()._on_final(message)
         if self.arrived:
-            self._feed.utterance(*self.arrived[-1])
+            self._feed.utterance(*self.arrived[-1], self.told_ns)
+
+    def _on_forgotten(self, message: String) -> None:
+        super()._on_forgotten(message)
+        self._feed.forget(message.data, self.told_ns)
 
     def _on_live(self, message: Emotion) -> None:
         super()._on_live(message)
@@ -83,7 +88,7 @@ class PageWatcher(WatcherNode):
         self._feed.tell(
             status=self._status(gone),
             speaking=self.state.speaking and not gone,
-            heard=max(self.state.utterances, len(self.state.finals)),
+            heard=max(self.state.utterances, self.state.answered),
         )
 
     def _status(self, gone: bool) -> str:

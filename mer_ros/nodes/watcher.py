@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from mer_msgs.msg import Emotion
 from mer_msgs.msg import Utterance as UtteranceMessage
 from rclpy.node import Node
+from std_msgs.msg import String
 
 from mer_ros.emotion import EmotionEstimate
 from mer_ros.errors import MerError
@@ -31,6 +32,7 @@ class WatcherNode(Node):
 
     arrived: final estimates that nobody has taken yet, each with the seconds since its utterance ended.
     conditions: the last word of every node of this graph. counts: finals, live, utterances, refused.
+    told_ns: when the message that is being read was published.
     """
 
     def __init__(self, state: ViewState, namespace: str = "", emotion_topic: str = "emotion") -> None:
@@ -42,11 +44,13 @@ class WatcherNode(Node):
         self._open: dict[tuple[int, int], bool] = {}  # utterances without an emotion: whether they have ended
         self._answered: list[tuple[int, int]] = []  # the last ones that have
         self.conditions: dict[str, str] = {}
+        self.told_ns = 0
         self.counts: Counter[str] = Counter()
         self._live_at = self._spoken_at = 0.0
         self._listen(Emotion, emotion_topic, self._on_final, qos.emotions())
         self._listen(Emotion, f"{emotion_topic}/live", self._on_live, qos.interim())
         self._listen(UtteranceMessage, "utterance", self._on_utterance, qos.events())
+        self._listen(String, "people/forgotten", self._on_forgotten, qos.forgotten())
         self._listen(DiagnosticArray, "/diagnostics", self._on_diagnostics, qos.events())
 
     @property
@@ -71,10 +75,11 @@ class WatcherNode(Node):
     def _listen(self, kind: Any, topic: str, callback: Any, profile: Any) -> None:
         self.create_subscription(kind, topic, self._guarded(callback), profile)
 
-    def _guarded(self, callback: Callable[[Any], None]) -> Callable[[Any], None]:
+    def _guarded(self, callback: Callable[[Any], None]) -> Callable[..., None]:
         """What cannot be read is counted: others may publish on these topics as well."""
 
-        def guarded(message: Any) -> None:
+        def guarded(message: Any, info: Mapping[str, int]) -> None:
+            self.told_ns = info.get("source_timestamp", 0)
             try:
                 callback(message)
             except (MerError, ValueError):
@@ -92,6 +97,10 @@ class WatcherNode(Node):
             self._count_ended()
         self.state.add_final(estimate, after_s)
         self.arrived.append((estimate, after_s))
+
+    def _on_forgotten(self, message: String) -> None:
+        """A person, or everybody for an empty text, is to be forgotten."""
+        self.state.forget(message.data)
 
     def _on_live(self, message: Emotion) -> None:
         self.counts["live"] += 1

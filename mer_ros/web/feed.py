@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from mer_ros.emotion import EMOTIONS, EmotionEstimate
+from mer_ros.fusion.names import Names
 from mer_ros.web import told
 
-MOST_SAID, MOST_PEOPLE, MOST_NODES = 300, 24, 48
+MOST_SAID, MOST_PEOPLE, MOST_NODES, MOST_REQUESTS = 300, 24, 48, 64
 STALE_S = 2.5  # an interim estimate that no other follows says nothing of the present
 
 
@@ -25,6 +26,28 @@ class Seen:
     state: int = 0
     said: int = 0
     image: int = 0
+    forgotten: int = 0
+
+
+@dataclass(frozen=True)
+class _Said:
+    """An utterance as the page is told of it. who: said it. told_ns: when it was published."""
+
+    number: int
+    who: str
+    told_ns: int
+    content: str
+
+
+@dataclass(frozen=True)
+class _Request:
+    """To forget what was told of somebody, everybody without names, until `told_ns`."""
+
+    names: frozenset[str]
+    told_ns: int
+
+    def means(self, who: str, told_ns: int) -> bool:
+        return told_ns <= self.told_ns and (not self.names or who in self.names)
 
 
 class Feed:
@@ -43,25 +66,48 @@ class Feed:
         self._state: dict[str, Any] = {"run": self._run, "emotions": EMOTIONS, "title": told.text(title, told.WORDS)}
         self._state |= {"status": "", "over": False, "note": "", "speaking": False, "heard": 0, "nodes": []}
         self._people: dict[str, tuple[dict[str, Any], float]] = {}
-        self._said: deque[tuple[int, str]] = deque(maxlen=MOST_SAID)
+        self._said: deque[_Said] = deque(maxlen=MOST_SAID)
+        self._names = Names()
+        self._forgotten: deque[int] = deque(maxlen=MOST_SAID)  # of what was said
+        self._requests: deque[_Request] = deque(maxlen=MOST_REQUESTS)
         self._image: bytes | None = None
         self._origin_ns: int | None = None
         self._version = Seen(state=1)
 
-    def utterance(self, estimate: EmotionEstimate, after_s: float) -> None:
-        """A final estimate. after_s: from the end of its utterance to its arrival."""
+    def utterance(self, estimate: EmotionEstimate, after_s: float, told_ns: int = 0) -> None:
+        """A final estimate. after_s: from the end of its utterance to its arrival. told_ns: when it was told.
+
+        What was told before a request to forget who said it is not taken, even if it comes after that.
+        """
         told_of = told.utterance(estimate, after_s, self._origin(estimate))
         with self._changed:
+            self._names.learn(estimate.face_id, estimate.person_id)
+            if any(request.means(told_of["who"], told_ns) for request in self._requests):
+                return
             self._version.said += 1
             content = _json(told_of | {"number": self._version.said})
-            self._said.append((self._version.said, content))
+            self._said.append(_Said(self._version.said, told_of["who"], told_ns, content))
             self._changed.notify_all()
+
+    def forget(self, person_id: str, told_ns: int = 0) -> None:
+        """Forget what a person said until `told_ns`, under any of their names; what all said for an empty id."""
+        with self._changed:
+            names = self._names.forget(person_id)
+            request = _Request(frozenset(told.text(name, told.NAME) for name in names if person_id), told_ns)
+            self._requests.append(request)
+            gone = [said for said in self._said if request.means(said.who, said.told_ns)]
+            self._said = deque((said for said in self._said if said not in gone), maxlen=MOST_SAID)
+            self._people = {who: known for who, known in self._people.items() if not request.means(who, told_ns)}
+            self._forgotten.extend(said.number for said in gone)
+            self._version.forgotten += len(gone)
+            self._touch()
 
     def live(self, estimate: EmotionEstimate) -> None:
         """An interim estimate of somebody."""
         self._origin(estimate)
         person = told.person(estimate)
         with self._changed:
+            self._names.learn(estimate.face_id, estimate.person_id)
             self._people.pop(person["who"], None)
             self._people[person["who"]] = person, time.monotonic()
             while len(self._people) > MOST_PEOPLE:
@@ -130,11 +176,13 @@ class Feed:
                     people = [it | {"speaks": False, "words": ""} for it in people]
                 events.append(_event("state", _json(self._state | {"people": people})))
             events += [
-                _event("said", content, f"{self._run}-{number}") for number, content in self._said if number > seen.said
+                _event("said", it.content, f"{self._run}-{it.number}") for it in self._said if it.number > seen.said
             ]
+            if seen.forgotten != self._version.forgotten:
+                events.append(_event("forgotten", json.dumps(list(self._forgotten))))
             if seen.image != self._version.image:
                 events.append(_event("image", str(self._version.image)))
-            seen.state, seen.said, seen.image = self._version.state, self._version.said, self._version.image
+            vars(seen).update(vars(self._version))
             return "".join(events)
 
     def _touch(self) -> None:

@@ -126,6 +126,16 @@
     clearTimeout(speak); // of many at once the last is read out
     speak = setTimeout(() => setText(at("spoken"), `${it.who}: ${feels(it)}. ${it.words}`), 250);
   };
+  const forget = (numbers) => {
+    const gone = said.filter(({ it }) => numbers.includes(it.number));
+    if (!gone.length) return;
+    for (const known of gone) { known.item.remove(); said.splice(said.indexOf(known), 1); }
+    clearTimeout(speak);
+    setText(at("spoken"), "");
+    at("silence").hidden = said.length > 0;
+    course();
+    count();
+  };
   const count = () => {
     const n = said.length, all = Math.max(n, heard);
     setText(at("count"), n === all ? String(n || "") : `${n} of ${all}`);
@@ -133,7 +143,10 @@
 
   // The last minute as a strip: each utterance as long as it was, as high as its emotion is probable.
   const course = () => {
-    const strip = at("course"), end = Math.max(...said.map(({ it }) => it.at + it.seconds));
+    const strip = at("course");
+    strip.hidden = !said.length;
+    if (strip.hidden) return strip.replaceChildren();
+    const end = Math.max(...said.map(({ it }) => it.at + it.seconds));
     const begin = Math.max(Math.min(...said.map(({ it }) => it.at)), end - SPAN_S), width = Math.max(end - begin, 10);
     strip.replaceChildren(...said.filter(({ it }) => it.at + it.seconds > begin).map(({ it }) => {
       const block = make("i", kindOf(it.emotion)), from = Math.max(it.at, begin);
@@ -144,7 +157,6 @@
       return block;
     }));
     strip.setAttribute("aria-hidden", "true"); // the list tells the same
-    strip.hidden = false;
   };
 
   const showNodes = (list) => {
@@ -202,6 +214,7 @@
       if (over) source.close();
     });
     source.addEventListener("said", (event) => add(JSON.parse(event.data)));
+    source.addEventListener("forgotten", (event) => forget(JSON.parse(event.data)));
     source.addEventListener("image", (event) => { newest = Number(event.data); fetchPicture(); });
     source.addEventListener("bye", () => {
       source.close();

@@ -17,6 +17,7 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from mer_msgs.msg import Emotion, ModalityEstimate
 from rclpy.executors import SingleThreadedExecutor
 from sensor_msgs.msg import CompressedImage
+from std_msgs.msg import String
 
 from mer_ros.emotion import EmotionEstimate
 from mer_ros.nodes import page_watcher, qos
@@ -132,6 +133,23 @@ def test_names_without_end_are_not_kept(watcher):
     assert max(len(watcher.conditions), len(watcher.state.troubles), len(state(watcher)["nodes"])) < 100
 
 
+def test_what_a_forgotten_person_said_leaves_the_page_whatever_comes_first(watcher):
+    hear, forget = watcher._guarded(watcher._on_final), watcher._guarded(watcher._on_forgotten)
+    hear(emotion(1, face_id=3, transcript="before I was known"), {"source_timestamp": 10})
+    hear(emotion(2, person_id="person-2", face_id=4, transcript="stays"), {"source_timestamp": 20})
+    hear(emotion(3, person_id="person-1", face_id=3, transcript="known"), {"source_timestamp": 30})
+    watcher._on_live(emotion(4, final=False, person_id="person-1", face_id=3))
+    forget(String(data="person-1"), {"source_timestamp": 50})
+    hear(emotion(4, person_id="person-1", transcript="late"), {"source_timestamp": 45})
+    hear(emotion(5, person_id="person-1", transcript="anew"), {"source_timestamp": 55})
+    assert [it["words"] for it in told(watcher, "said")] == ["stays", "anew"]
+    assert told(watcher, "forgotten") == [[1, 3]]
+    assert state(watcher)["people"] == []
+    assert (state(watcher)["heard"], [it.transcript for it in watcher.state.finals]) == (5, ["stays", "late", "anew"])
+    forget(String(), {"source_timestamp": 52})
+    assert [it["words"] for it in told(watcher, "said")] == ["anew"]
+
+
 def test_emotions_under_another_topic_are_heard(watcher):
     other = PageWatcher(ViewState("x"), Feed("x"), "head", "mood")
     topics = {subscription.topic_name for subscription in other.subscriptions}
@@ -144,7 +162,7 @@ def test_what_cannot_be_read_is_counted(watcher):
     broken = emotion(1)
     broken.modalities = [ModalityEstimate(modality="smell", available=True)]
     for callback in (watcher._on_final, watcher._on_live):
-        watcher._guarded(callback)(broken)
+        watcher._guarded(callback)(broken, {})
     assert watcher.counts["refused"] == 2
     assert told(watcher, "said") == []
 

@@ -131,6 +131,26 @@ def test_what_is_said_appears_with_all_that_is_known_of_it(visit, feed):
     assert page.get_attribute("#spoken", "aria-live") == "polite"
 
 
+def test_what_a_forgotten_person_said_is_taken_off_the_page(visit, feed):
+    page = visit()
+    for number, person in enumerate(("person-1", "person-2", "person-1"), 1):
+        feed.utterance(estimate(number, person_id=person), 0.62)
+    page.wait_for_selector("#said > li:nth-child(3)")
+    feed.forget("person-1")
+    wait(page, "document.querySelectorAll('#said > li').length === 1")
+    assert "person-2" in page.inner_text("#said summary")
+    assert page.evaluate("document.getElementById('course').children.length") == 1
+    assert page.inner_text("#spoken") == ""
+    feed.forget("")
+    wait(page, "document.querySelectorAll('#said > li').length === 0")
+    assert page.evaluate("document.getElementById('course').hidden")
+    assert page.inner_text("#silence")
+    page.reload()
+    feed.utterance(estimate(4, person_id="person-1"), 0.62, 1)
+    page.wait_for_selector("#said > li")
+    assert page.evaluate("document.querySelectorAll('#said > li').length") == 1
+
+
 def test_the_newest_is_first_and_open_and_what_the_reader_opened_stays_so(visit, feed):
     page = visit()
     feed.utterance(estimate(1, transcript="one"), 0.6)
