@@ -124,6 +124,11 @@ class GatedListener:
         told = Counter({f"{name}_{key}": n for name, gate in self._gates.items() for key, n in gate.counts.items()})
         return self._listener.counts + self._gated + told + Counter(gated_ms=self._gated_ns // 1_000_000)
 
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the same chunk comes again and again."""
+        return self._listener.is_frozen
+
     def push(self, chunk: AudioChunk) -> list[Utterance]:
         """Take the next chunk; raises InputError as the listener does."""
         if self._touches(chunk):

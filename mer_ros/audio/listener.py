@@ -60,6 +60,11 @@ class SpeechListener:
         """What happened so far, by name."""
         return self._stream.counts + self._segmenter.counts + Counter(refused=self._refused)
 
+    @property
+    def is_frozen(self) -> bool:
+        """Whether the same chunk comes again and again."""
+        return self._stream.is_frozen
+
     def push(self, chunk: AudioChunk) -> list[Utterance]:
         """Take the next chunk; InputError, counted as refused and with nothing lost, if it cannot be used."""
         try:

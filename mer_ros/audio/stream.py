@@ -36,16 +36,18 @@ class StreamOptions:
     signal; the clock follows it slowly. fill_ms: a longer forward gap up to this is filled with silence and counted
     as lost; one beyond it, like a jump back beyond the jitter, starts a new stretch. All of these hold only if the
     next 0.5 s of audio agrees. drift_time_s: time constant with which the clock follows the stamps, so that a sound
-    card 100 ppm off lags by 0.1 ms per second of it. longest_chunk_s: a longer chunk is refused.
+    card 100 ppm off lags by 0.1 ms per second of it. longest_chunk_s: a longer chunk is refused. frozen_ms: the same
+    chunk again and again for so long is no sound, and silence from then on; 0 for never.
 
     Chunks that are not `stamped` are counted, and the clock follows their arrival slowly; more than 1 s off, they
-    start a new stretch, and nothing is filled.
+    start a new stretch, and nothing is filled. A stamp that is that of the chunk before tells nothing either.
     """
 
     jitter_ms: float = 50.0
     fill_ms: float = 300.0
     drift_time_s: float = 10.0
     longest_chunk_s: float = 60.0
+    frozen_ms: float = 1_000.0
 
     def __post_init__(self) -> None:
         for name in ("drift_time_s", "longest_chunk_s"):
@@ -55,6 +57,8 @@ class StreamOptions:
             raise OptionError(f"jitter_ms is {self.jitter_ms}: give 1 to 100000")
         if not self.jitter_ms <= self.fill_ms < 1e5:
             raise OptionError(f"fill_ms is {self.fill_ms}: give jitter_ms ({self.jitter_ms}) or more, up to 100000")
+        if not 0 <= self.frozen_ms < 1e5:
+            raise OptionError(f"frozen_ms is {self.frozen_ms}: give 0 to 100000")
 
 
 @dataclass(frozen=True)
@@ -74,10 +78,11 @@ class AudioBlock:
 
 @dataclass(frozen=True)
 class _Piece:
-    """A checked chunk. error_ns: how much later it is than counting samples says."""
+    """A checked chunk. dated: its stamp is its own. error_ns: how much later it is than counting samples says."""
 
     chunk: AudioChunk
     signal: NDArray[np.float32]
+    dated: bool
     error_ns: int = 0
 
 
@@ -87,7 +92,8 @@ class AudioStream:
     While stamps do not fit, chunks wait for at most 0.5 s of audio, or two chunks if that is more.
 
     counts: chunks, rate_changes, filled_gaps, lost_samples (at 16 kHz, filled with silence), gaps (forward, too long
-    to fill), jumps_back, stray_stamps (off, and taken back by the next ones).
+    to fill), jumps_back, stray_stamps (off, and taken back by the next ones), repeated_stamps, frozen_chunks.
+    is_frozen: whether the last chunk was left out, as it was that of before for long.
     lost_samples holds what was filled, no more: a loss of up to jitter_ms cannot be told from jitter. It is not
     filled; the sound behind it is early by as much, until the clock has followed or more losses add up to a gap.
     """
@@ -107,11 +113,14 @@ class AudioStream:
         self._resampler: soxr.ResampleStream | None = None
         self._waiting: list[_Piece] = []
         self._waiting_samples = 0
+        self.is_frozen = False
+        self._last: tuple[int, NDArray[np.float32]] | None = None  # stamp and signal of the chunk before
+        self._same_s = 0.0
 
     def push(self, chunk: AudioChunk) -> list[AudioBlock]:
         """Take one chunk; InputError, with nothing changed, if it cannot be used."""
         checked(chunk, self.options.longest_chunk_s)
-        piece = _Piece(chunk, mono(chunk.samples))
+        piece = self._piece(chunk, mono(chunk.samples))
         self.counts["chunks"] += 1
         blocks: list[AudioBlock] = []
         if self._rate and chunk.sample_rate != self._rate:
@@ -125,6 +134,18 @@ class AudioStream:
         while self._waiting:
             blocks += self._believe()
         return blocks + self._end()
+
+    def _piece(self, chunk: AudioChunk, signal: NDArray[np.float32]) -> _Piece:
+        before, self._last = self._last, (chunk.stamp_ns, signal)
+        dated = before is None or not chunk.stamped or chunk.stamp_ns != before[0]
+        same = before is not None and np.array_equal(signal, before[1]) and np.ptp(signal) > 0  # else it is silence
+        self._same_s = self._same_s + len(signal) / chunk.sample_rate if same else 0.0
+        self.is_frozen = 0 < self.options.frozen_ms <= 1e3 * self._same_s
+        if not dated:
+            self.counts["repeated_stamps"] += 1
+        if self.is_frozen:
+            self.counts["frozen_chunks"] += 1
+        return _Piece(chunk, np.zeros_like(signal) if self.is_frozen else signal, dated)
 
     def _begin(self, anchor_ns: int, rate: int) -> None:
         self._stretch += 1
@@ -144,7 +165,7 @@ class AudioStream:
         chunk = piece.chunk
         if not self._rate:
             self._begin(chunk.stamp_ns, chunk.sample_rate)
-        error_ns = chunk.stamp_ns - self._expected_ns(self._waiting_samples)
+        error_ns = chunk.stamp_ns - self._expected_ns(self._waiting_samples) if piece.dated else 0
         limit_ns = self.options.jitter_ms * 1e6 if chunk.stamped else _UNSTAMPED_TOLERANCE_NS
         fits = abs(error_ns) <= limit_ns
         blocks: list[AudioBlock] = []

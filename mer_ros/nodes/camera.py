@@ -28,6 +28,7 @@ from mer_ros.nodes.conversions.vision import window_message
 from mer_ros.nodes.health import WARN, Condition
 from mer_ros.nodes.load import LEVELS, MS, FramePolicy, reduced, steady_ns
 from mer_ros.nodes.process import spin
+from mer_ros.nodes.sensor_watch import SensorWatch
 from mer_ros.nodes.told import FaceListener
 from mer_ros.settings.load import LoadOptions
 from mer_ros.settings.tables import CAMERA
@@ -37,7 +38,7 @@ from mer_ros.vision.observer import FaceObserver
 from mer_ros.vision.told_faces import ToldFaces
 
 _POLL_S = 0.1
-_BLIND_S = 2.0  # without a frame for so long, the driver is probably gone
+_REFUSED_S = 2.0  # for so long a refused image is shown
 _FRAMELESS = 3  # utterances in a row in which no frame lies: the stamps are of two clocks
 
 
@@ -52,8 +53,8 @@ class CameraNode(PipelineNode):
         self._told: ToldFaces | None = None
         self._others: FaceListener | None = None
         self._frame_id = ""
-        # Arrivals are told in steady time, so that a stopped simulation is seen as well.
-        self._seen_s = self._refused_s = 0.0
+        self._watch = SensorWatch("image", "images")
+        self._refused_s = 0.0
         self._refusal = ""
         self._frameless = 0
         self._forgotten = self.create_publisher(String, "people/forgotten", qos.forgotten())
@@ -78,7 +79,8 @@ class CameraNode(PipelineNode):
     def start(self) -> None:
         """Subscribe."""
         p = self.parameters
-        self._seen_s, self._refused_s, self._frameless = time.monotonic(), -_BLIND_S, 0
+        self._refused_s, self._frameless = -_REFUSED_S, 0
+        self._watch.begin(time.monotonic())
         kind, topic = (CompressedImage, "image_raw/compressed") if p["compressed"] else (Image, "image_raw")
         self.listen(kind, topic, self._on_image, qos.images(p["reliability"]))
         self.listen(Utterance, "utterance", self._on_utterance, qos.events())
@@ -108,12 +110,15 @@ class CameraNode(PipelineNode):
         counts["sound_delay_ms"] = self._eye.sound_delay_ms
         if self._told and self._others:
             counts |= {**self._told.counts, **self._others.counts}
+        counts |= dict(self._watch.counts)
         now_s = time.monotonic()
-        blind_s = now_s - self._seen_s
-        if now_s - self._refused_s < _BLIND_S:
+        complaint = self._watch.complaint(now_s, frozen=self._eye.is_frozen)
+        if news := self._watch.news(complaint):
+            self.get_logger().warning(news)
+        if now_s - self._refused_s < _REFUSED_S:
             return Condition(WARN, f"images are refused: {self._refusal}", counts)
-        if blind_s > _BLIND_S:
-            return Condition(WARN, f"no image for {blind_s:.0f} s: is the driver running?", counts)
+        if complaint:
+            return Condition(WARN, complaint, counts)
         if self._frameless >= _FRAMELESS:
             return Condition(
                 WARN,
@@ -141,8 +146,12 @@ class CameraNode(PipelineNode):
         except MerError as error:
             self._refused_s, self._refusal = time.monotonic(), str(error)
             raise
-        self._seen_s = time.monotonic()
+        self._came(frame.stamp_ns)
         self._load.spent(steady_ns() - begun_ns)
+
+    def _came(self, stamp_ns: int) -> None:
+        if jump := self._watch.take(stamp_ns, time.monotonic(), self.now_ns()):
+            self.get_logger().warning(jump)
 
     def _look(self, frame: Frame) -> None:
         self._publish(self._eye.frame(frame))
@@ -153,9 +162,9 @@ class CameraNode(PipelineNode):
         level, now_ns = self._load.level, self.now_ns()
         stamp_ns = stamp_of(message) or now_ns
         wanted = self._load.wants((now_ns - stamp_ns) / MS, steady_ns())
-        if not wanted:  # whoever ended before it need not wait for a frame that is looked at
-            self._seen_s = time.monotonic()
-            self._publish(self._eye.poll(stamp_ns + self._eye.options.deadline_ms * MS))
+        if not wanted:
+            self._came(stamp_ns)
+            self._publish(self._eye.pass_over(stamp_ns))
         if self._load.level != level:
             self._eye.options = reduced(self._wanted, self._load.level)
             self.get_logger().warning(f"load: {LEVELS[self._load.level]}")

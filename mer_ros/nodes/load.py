@@ -36,6 +36,7 @@ _IDLE = 0.3  # below it late frames are another's doing: a slow network, or stam
 _FORGET = 0.1  # weight of the newest cost in the moving average
 _COLD = 5  # frames that cost more than those after them, as everything is used for the first time
 _SLOWEST_NS = S // 5
+_CLOCK_MS = 5_000.0  # frames that are older or newer by so much than is usual are of a clock that jumped
 _BASE_SLOTS = 10  # that the usual age of a frame is taken from: its least, so that clocks need not agree
 
 
@@ -85,7 +86,10 @@ class FramePolicy:
 
     def _decide(self, passed_ns: int) -> None:
         load = self._cost_ns * len(self._ages) / passed_ns
-        self._usual.append(min(self._ages, default=0.0))
+        youngest = min(self._ages, default=0.0)
+        if self._usual and abs(youngest - min(self._usual)) > _CLOCK_MS:
+            self._usual.clear()
+        self._usual.append(youngest)
         late = load > _IDLE and max(self._ages, default=0.0) - min(self._usual) > self.options.late_ms
         self._ages = []
         needed = sum(load > limit for limit in _LOAD)

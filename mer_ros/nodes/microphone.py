@@ -24,11 +24,11 @@ from mer_ros.nodes.conversions.audio import utterance_message
 from mer_ros.nodes.health import WARN, Condition
 from mer_ros.nodes.message_types import message_type
 from mer_ros.nodes.process import spin
+from mer_ros.nodes.sensor_watch import SensorWatch
 from mer_ros.settings.tables import MICROPHONE
 from mer_ros.utterance import Utterance as Speech
 
 _GATE_S = 0.5  # how late it may be told that the robot's voice never ended
-_SILENT_S = 2.0  # without a chunk for so long, the driver is probably gone
 
 
 class MicrophoneNode(PipelineNode):
@@ -42,7 +42,7 @@ class MicrophoneNode(PipelineNode):
         self._is_muted = False
         self._muting = Gate()
         self._frame_id = ""
-        self._heard_s = 0.0  # steady time, so that a simulation that stands still is seen
+        self._watch = SensorWatch("audio", "audio chunks")
         self._refused = 0
         self.create_service(SetBool, "~/mute", self._on_mute)
 
@@ -60,7 +60,7 @@ class MicrophoneNode(PipelineNode):
 
     def start(self) -> None:
         """Subscribe."""
-        self._heard_s = time.monotonic()
+        self._watch.begin(time.monotonic())
         self.listen(self._type, "audio", self._on_audio, qos.audio())
         self.listen(Bool, "robot_speaking", self._on_robot_speaking, qos.events())
         self.tick(_GATE_S, self._check_gate)
@@ -75,13 +75,16 @@ class MicrophoneNode(PipelineNode):
 
     def condition(self) -> Condition:
         """Tell counts, and whether sound arrives and can be used."""
-        counts = {**self._ear.counts, "muted": self._is_muted, "robot_speaking": self._own_voice.is_closed}
+        counts = {**self._ear.counts, **self._watch.counts}
+        counts |= {"muted": self._is_muted, "robot_speaking": self._own_voice.is_closed}
+        complaint = self._watch.complaint(time.monotonic(), frozen=self._ear.is_frozen)
+        if news := self._watch.news(complaint):
+            self.get_logger().warning(news)
         refused, self._refused = self.health.counts["refused"] - self._refused, self.health.counts["refused"]
         if refused:
             return Condition(WARN, f"{refused} audio chunks were refused lately: see the log for why", counts)
-        silent_s = time.monotonic() - self._heard_s
-        if silent_s > _SILENT_S:
-            return Condition(WARN, f"no audio for {silent_s:.0f} s: is the driver running?", counts)
+        if complaint:
+            return Condition(WARN, complaint, counts)
         return Condition(values=counts)
 
     @property
@@ -92,9 +95,10 @@ class MicrophoneNode(PipelineNode):
     def _on_audio(self, message: Any) -> None:
         self._frame_id = message.header.frame_id if hasattr(message, "header") else ""
         self._check_gate()
-        utterances = self._ear.push(chunk_of(message, self.now_ns(), self._format))
-        self._heard_s = time.monotonic()
-        self._publish(utterances)
+        chunk = chunk_of(message, self.now_ns(), self._format)
+        self._publish(self._ear.push(chunk))
+        if jump := self._watch.take(chunk.stamp_ns, time.monotonic(), self.now_ns()):
+            self.get_logger().warning(jump)
 
     def _on_robot_speaking(self, message: Bool) -> None:
         tell = self._own_voice.close if message.data else self._own_voice.open

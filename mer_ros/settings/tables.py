@@ -34,6 +34,7 @@ _OBSERVER = {
     "deadline_ms": ("how long after an utterance's end its window waits for a frame", 0, 60000),
     "max_rate_hz": ("frames beyond this rate are dropped; 0 for no limit", 0.0, 1000.0),
     "jump_ms": ("stamps further apart than this are taken for a jump of the clock", 100, 600000),
+    "frozen_ms": ("the same picture is not looked at any more when it has come for so long; 0: it always is", 0, 60000),
     "margin": ("side of the face crop over the size of the face's box", 0.5, 3.0),
     "upright_deg": ("heads tilted by more than this are turned upright", 0.0, 180.0),
     "out_of_view": ("an utterance gets no face when its speaker is unseen with this probability; 1: never", 0.0, 1.0),
@@ -78,6 +79,7 @@ _STREAM = {
     "fill_ms": ("longer gaps up to this are filled with silence; beyond, the utterance ends", 1.0, 10000.0),
     "drift_time_s": ("time constant with which the clock follows the stamps", 0.1, 3600.0),
     "longest_chunk_s": ("a longer chunk is refused", 0.1, 600.0),
+    "frozen_ms": ("the same chunk again and again for so long is silence from then on; 0: never", 0.0, 60000.0),
 }
 _SEGMENTER = {
     "speech_probability": ("a frame with this probability begins speech", 0.01, 1.0),

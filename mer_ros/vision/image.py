@@ -64,7 +64,7 @@ def decode_image(data: Any, encoding: str, width: int, height: int, step: int, i
     """
     _check_size(width, height)
     decoder, row_bytes, rows, even = _decoder(encoding)(width, height, bool(is_bigendian))
-    if even and (width % 2 or (rows != height and height % 2)):
+    if even and (width % 2 or (encoding in _YUV420 and height % 2)):
         raise InputError(
             f"{encoding} image is {width} x {height}: its width must be even, and for nv12 and nv21 its height"
         )

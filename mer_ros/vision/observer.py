@@ -9,6 +9,7 @@ from mer_ros.errors import InputError, check_ranges
 from mer_ros.utterance import Box, FaceSample, Frame, SpeechState, Utterance, VisualWindow
 from mer_ros.vision.crops import MARGIN, UPRIGHT_DEG, context_crop, crop_face
 from mer_ros.vision.detector import FaceDetector, check_image
+from mer_ros.vision.freeze import FreezeWatch
 from mer_ros.vision.recognition import PersonRecogniser
 from mer_ros.vision.speaking import Loudness, MouthMotion, OpenLoudness, Speaking
 from mer_ros.vision.timeline import MS, Timeline, Verdict
@@ -30,6 +31,7 @@ class ObserverOptions:
     interim_period_ms: between interim windows; 0 for none. interim_span_ms: what one covers at most.
     deadline_ms: poll() gives an ended utterance its window when no frame has come for so long after its end.
     max_rate_hz: frames above this rate are dropped; 0 for no limit. jump_ms: stamps further apart are a jump.
+    frozen_ms: the same picture is no longer looked at when it has come for so long; 0 for never.
     margin: side of the face crop / size of the box. upright_deg: heads tilted further are turned upright.
     out_of_view: an utterance whose speaker is out of view with at least this probability gets no face; 1 for never.
     """
@@ -42,6 +44,7 @@ class ObserverOptions:
     deadline_ms: int = 500
     max_rate_hz: float = 0.0
     jump_ms: int = 2_000
+    frozen_ms: int = 3_000
     margin: float = MARGIN
     upright_deg: float = UPRIGHT_DEG
     out_of_view: float = 0.85
@@ -57,6 +60,7 @@ class ObserverOptions:
             "deadline_ms": (0, 60_000),
             "max_rate_hz": (0.0, 1_000.0),
             "jump_ms": (100, 600_000),
+            "frozen_ms": (0, 60_000),
             "margin": (0.5, 3.0),
             "upright_deg": (0.0, 180.0),
             "out_of_view": (0.0, 1.0),
@@ -81,10 +85,12 @@ class FaceObserver:
     150 x (50 + 5 x 28) KB = 28 MB at most, and 12 MB with one face.
     Windows depend on stamps alone, not on whether frame() or utterance() was called first, as long as
     an utterance comes before its frames have left the buffer.
-    in_view: the faces in the last frame, largest first.
+    in_view: the faces in the last frame, largest first. is_frozen: whether the camera gives but one picture; it is
+    not looked at, and what was seen since it came first is forgotten.
     counts: frames, duplicate_frames, out_of_order_frames, stray_frames, rate_limited_frames, camera_gaps,
-    stamp_jumps, size_changes, utterances, duplicate_utterances, utterances_not_ended, windows, windows_without_face,
-    faces_gone_while_speaking, speakers_out_of_view, and those of the tracker and of the gallery of persons.
+    stamp_jumps, frozen_frames, size_changes, utterances, duplicate_utterances, utterances_not_ended, windows,
+    windows_without_face, faces_gone_while_speaking, speakers_out_of_view, and those of the tracker and of the gallery
+    of persons.
     """
 
     def __init__(
@@ -97,6 +103,8 @@ class FaceObserver:
         self.options = options or ObserverOptions()
         self.counts: Counter[str] = Counter()
         self.in_view: tuple[FaceInView, ...] = ()
+        self.is_frozen = False
+        self._freeze = FreezeWatch(self.options.frozen_ms)
         self._tracker = FaceTracker(detector, self.options.tracker)
         self._tracker.counts = self.counts
         self._persons = persons
@@ -109,7 +117,9 @@ class FaceObserver:
         self._mouths = MouthMotion(buffer_ns)
         self._open: tuple[tuple[int, int], Span] | None = None  # one speaks at a time
         self._heard = OpenLoudness(0)  # of it
+        self._held: tuple[tuple[int, int], VisualWindow] | None = None  # of it, from before a jump of the clock
         self._ended: OrderedDict[tuple[int, int], Span] = OrderedDict()
+        self._polled_ns: dict[tuple[int, int], int] = {}  # when an ended one was first asked for
         self._done: OrderedDict[tuple[int, int], None] = OrderedDict()
         self._spoken_ns = 0  # start of the utterance that came last
         self._sampled_ns: int | None = None
@@ -121,13 +131,18 @@ class FaceObserver:
         check_image(frame.image)
         if frame.stamp_ns < 0:
             raise InputError(f"frame's stamp is {frame.stamp_ns} ns: give the time of the camera, 0 or later")
+        before_ns = self._timeline.last_ns
         verdict = self._timeline.judge(frame.stamp_ns)
         if verdict is Verdict.DROP:
             return self._finish(self._timeline.last_ns)
+        if verdict is not Verdict.USE:
+            self._hold_open(before_ns)
         windows = self._start_anew() if verdict is Verdict.BACK else []
         if verdict is not Verdict.USE:
-            self._tracker.reset()
-            self._mouths.clear()
+            self._lose_sight()
+            self._freeze.reset()
+        if self._has_frozen(frame):
+            return [*windows, *self._finish(frame.stamp_ns)]
         self._look(frame)
         return [*windows, *self._finish(frame.stamp_ns), *self._interim(frame.stamp_ns)]
 
@@ -160,14 +175,27 @@ class FaceObserver:
             self._open = None
         loudness = Loudness.of(utterance.start_ns, utterance.samples) if len(utterance.samples) else None
         self._ended[key] = replace(span, loudness=loudness)
-        windows = self._finish(self._timeline.last_ns)
+        windows = [self._final(key)] if self._held and self._held[0] == key else []
+        windows += self._finish(self._timeline.last_ns)
         while len(self._ended) > MAX_ENDED:
             windows.append(self._final(next(iter(self._ended))))
         return windows
 
     def poll(self, now_ns: int) -> list[VisualWindow]:
-        """Give ended utterances their window when the deadline for frames has passed. now_ns: the stamps' clock."""
-        return self._finish(now_ns - self.options.deadline_ms * MS)
+        """Give ended utterances their window when the deadline for frames has passed. now_ns: the stamps' clock.
+
+        The deadline is that after their end, or as long after they were first asked for: their stamps, or the clock,
+        may have jumped in between.
+        """
+        deadline_ns = self.options.deadline_ms * MS
+        windows = self._finish(now_ns - deadline_ns)
+        self._polled_ns = {key: self._polled_ns.get(key, now_ns) for key in self._ended}
+        overdue = [key for key, since_ns in self._polled_ns.items() if abs(now_ns - since_ns) >= deadline_ns]
+        return windows + [self._final(key) for key in overdue]
+
+    def pass_over(self, stamp_ns: int) -> list[VisualWindow]:
+        """A frame is left out: whoever ended before it need not wait for one that is looked at."""
+        return self._finish(stamp_ns)
 
     def flush(self) -> list[VisualWindow]:
         """Give all ended utterances their window now: no more frames will come."""
@@ -181,6 +209,23 @@ class FaceObserver:
     def forget(self, person_id: str = "") -> int:
         """Forget a person, or everybody for an empty id; how many were known."""
         return self._persons.forget(person_id) if self._persons is not None else 0
+
+    def _has_frozen(self, frame: Frame) -> bool:
+        """Whether the frame is that of before for long; then nobody is in view, nor was since it came first."""
+        frozen = self._freeze.push(frame.stamp_ns, frame.image)
+        if frozen and not self.is_frozen:
+            self._lose_sight()
+            self._buffer.forget_since(self._freeze.since_ns)
+            self.in_view = ()
+        self.is_frozen = frozen
+        if frozen:
+            self.counts["frozen_frames"] += 1
+        return frozen
+
+    def _lose_sight(self) -> None:
+        """The next frame does not follow on the last one."""
+        self._tracker.reset()
+        self._mouths.clear()
 
     def _look(self, frame: Frame) -> None:
         height, width = frame.image.shape[:2]
@@ -231,9 +276,20 @@ class FaceObserver:
         self._told_ns = 0
         return windows
 
+    def _hold_open(self, seen_ns: int | None) -> None:
+        """The clock has jumped: keep what was seen of the utterance that goes on, which may soon be out of reach."""
+        if self._open is None or seen_ns is None:
+            return
+        key, span = self._open
+        so_far = Span(span.utterance_id, span.start_ns, seen_ns + 1, True, self._heard.so_far())
+        window = self._named(self._speaker(so_far, self._cut(so_far)))
+        if window.samples:
+            self._held = key, window
+
     def _forget_open(self) -> None:
         """What is open will not end: its microphone was started anew, or is gone."""
-        self.counts["utterances_not_ended"] += self._open is not None
+        held = self._held is not None and self._open is not None and self._held[0] == self._open[0]
+        self.counts["utterances_not_ended"] += self._open is not None and not held
         self._open = None
 
     def _finish(self, seen_ns: int | None) -> list[VisualWindow]:
@@ -249,6 +305,10 @@ class FaceObserver:
         while len(self._done) > MAX_REMEMBERED:
             self._done.popitem(last=False)
         window = self._named(self._speaker(span, self._cut(span)))
+        if self._held and self._held[0] == key:
+            if self._held[1].frames_seen > window.frames_seen:
+                window = replace(self._held[1], end_ns=span.end_ns)
+            self._held = None
         self.counts["windows"] += 1
         self.counts["windows_without_face"] += not window.samples
         self.counts["faces_gone_while_speaking"] += bool(window.samples) and not self._buffer.lasts(window)

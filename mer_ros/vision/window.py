@@ -68,6 +68,11 @@ class FaceBuffer:
         inside = [f for f in self._frames if window.start_ns <= f.stamp_ns < window.end_ns]
         return not inside or window.track_id in inside[-1].samples
 
+    def forget_since(self, stamp_ns: int) -> None:
+        """Forget the faces, though not the count, of the frames from then on."""
+        while self._frames and self._frames[-1].stamp_ns >= stamp_ns:
+            self._frames.pop()
+
     def clear(self) -> None:
         """Forget all."""
         self._frames.clear()

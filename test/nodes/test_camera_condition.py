@@ -46,7 +46,8 @@ def steady(monkeypatch):
 
 
 def see(node, stamp_ns: int) -> None:
-    node.guarded(node._on_image)(image_message(np.zeros((48, 64, 3), np.uint8), stamp_ns))
+    picture = np.full((48, 64, 3), stamp_ns // 10_000_000 % 251, np.uint8)  # no two are the same
+    node.guarded(node._on_image)(image_message(picture, stamp_ns))
 
 
 def hear(node, number: int, start_ns: int) -> None:

@@ -28,7 +28,14 @@ def speech(number: int, start_ms: int, end_ms: int, state: SpeechState = SpeechS
 
 def frames(scene, count: int, period_ms: int = 40, start_ms: int = 0, face: Box | None = FACE) -> list[Frame]:
     image = scene.draw(face)
-    return [Frame(START + (start_ms + n * period_ms) * MS, image) for n in range(count)]
+    return [Frame(START + (start_ms + n * period_ms) * MS, noisy(image, n)) for n in range(count)]
+
+
+def noisy(image: np.ndarray, number: int) -> np.ndarray:
+    """No two pictures of a camera are quite the same."""
+    image = image.copy()
+    image[0, 0] = number % 256
+    return image
 
 
 def key(window: VisualWindow) -> tuple:
@@ -173,7 +180,7 @@ def test_interim_windows_are_as_many_whoever_speaks(scene, seeing) -> None:
 def test_interim_windows_are_one_for_each_face_and_carry_each_sample_once(scene, scripted) -> None:
     scripted.boxes = [Box(50, 50, 60, 70), Box(300, 200, 120, 140)]
     image = scene.draw(*scripted.boxes)
-    told = run(FaceObserver(scripted), [Frame(START + n * 40 * MS, image) for n in range(101)])
+    told = run(FaceObserver(scripted), [Frame(START + n * 40 * MS, noisy(image, n)) for n in range(101)])
     assert [w.track_id for w in told] == [1, 2] * 9
     for track in (1, 2):
         stamps = [sample.stamp_ns for w in told if w.track_id == track for sample in w.samples]
