@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import Field, dataclass, field, fields
+from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ LIFECYCLE = ("fusion", "speech_to_text", "camera", "microphone")
 OPTIONAL = ("humans",)  # likewise, and before those
 
 _WITHOUT_IMAGES = ("fusion", "speech_to_text", "microphone", "humans", "audio_device", "lifecycle_manager")
+_DRIVERS = ("webcam", "audio_device", "file_player")  # what they publish stays on their machine
 _NAME = re.compile(r"[~/]?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 _NODE_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _NAMING = "ROS 2 names hold letters, digits and underscores, parts are set apart by '/', and none begins with a digit"
@@ -137,6 +138,7 @@ class NodeSpec:
 
     respawn: it is started again when it ends. ends_graph: when it ends, all others are ended as well.
     parts: the nodes that live in it; none for a process that is one node.
+    far: the other nodes of the graph run on another machine.
     """
 
     executable: str
@@ -146,10 +148,13 @@ class NodeSpec:
     respawn: bool = True
     ends_graph: bool = False
     parts: tuple[NodeSpec, ...] = ()
+    far: bool = False
 
     @property
     def environment(self) -> dict[str, str]:
         """What it needs besides the environment of the graph."""
+        if self.far and self.executable not in _DRIVERS:
+            return resources.dds_environment(far=True)
         return resources.dds_environment(images=False) if self.executable in _WITHOUT_IMAGES else {}
 
     @property
@@ -218,8 +223,9 @@ def describe(settings: GraphSettings) -> Graph:
     if settings.composed:
         ends_graph = any(node.ends_graph for node in nodes)
         nodes = [NodeSpec("composed", "composed", respawn=settings.respawn, ends_graph=ends_graph, parts=tuple(nodes))]
+    far = not all(getattr(settings, name) for name in LIFECYCLE)
     return Graph(
-        nodes=tuple(nodes),
+        nodes=tuple(replace(node, far=far) for node in nodes),
         params_file=Path(settings.params_file) if settings.params_file else resources.config_dir() / "mer.yaml",
         namespace=settings.namespace,
         log_level=settings.log_level,

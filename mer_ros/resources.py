@@ -14,8 +14,10 @@ from pathlib import Path
 from mer_ros.errors import MerError
 
 MODELS_VARIABLE = "MER_MODELS"
-_PROFILE_VARIABLES = ("FASTDDS_DEFAULT_PROFILES_FILE", "FASTRTPS_DEFAULT_PROFILES_FILE")  # of Kilted, of Jazzy
-_PROFILES = {True: "fastdds.xml", False: "fastdds-small.xml"}  # with and without images
+_PROFILES = {  # by the variables of Kilted and Jazzy: with images, without, and far
+    "FASTDDS_DEFAULT_PROFILES_FILE": ("fastdds.xml", "fastdds-small.xml", "fastdds3-far.xml"),
+    "FASTRTPS_DEFAULT_PROFILES_FILE": ("fastdds.xml", "fastdds-small.xml", "fastdds-far.xml"),
+}
 
 
 class ResourceError(MerError):
@@ -38,17 +40,19 @@ def messages_dir() -> Path:
     return _folder("mer_msgs/msg", "Emotion.msg")
 
 
-def dds_environment(*, images: bool = True) -> dict[str, str]:
-    """Return variables that give Fast DDS enough shared memory for raw images; a profile of the user's own stays.
+def dds_environment(*, images: bool = True, far: bool = False) -> dict[str, str]:
+    """Return variables that set up Fast DDS for this package's messages; a profile of the user's own stays.
 
-    images: False for a process that publishes none: it gets less, and keeps less in its memory.
+    images: False for a process that publishes no raw ones: it gets less shared memory, and keeps less in its memory.
+    far: for a process whose messages go to another machine and that publishes no raw images of its own.
     Each version of Fast DDS reads one of the two names alone: a profile under one name is given under the other too.
     """
-    profiles = {large: str(config_dir() / name) for large, name in _PROFILES.items()}
-    told = {name: os.environ.get(name, "") for name in _PROFILE_VARIABLES}
-    given = {name: file for name, file in told.items() if file and file not in profiles.values()}
-    profile = next(iter(given.values()), None) or profiles[images]
-    return {name: profile for name in _PROFILE_VARIABLES if name not in given}
+    ours = {str(config_dir() / file) for files in _PROFILES.values() for file in files}
+    told = {name: os.environ.get(name, "") for name in _PROFILES}
+    given = {name: file for name, file in told.items() if file and file not in ours}
+    own = next(iter(given.values()), None)
+    chosen = 2 if far else 0 if images else 1
+    return {name: own or str(config_dir() / files[chosen]) for name, files in _PROFILES.items() if name not in given}
 
 
 def _folder(name: str, landmark: str) -> Path:

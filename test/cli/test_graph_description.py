@@ -132,3 +132,11 @@ def test_only_who_publishes_images_keeps_memory_for_them():
     small = {spec.name for spec in graph.nodes if any("small" in file for file in spec.environment.values())}
     assert small == {"fusion", "speech_to_text", "microphone", "lifecycle_manager"}
     assert not describe(GraphSettings(composed=True)).nodes[0].environment
+
+
+@pytest.mark.parametrize("composed", [False, True])
+def test_a_part_of_a_graph_is_set_up_for_a_link_to_another_machine(composed):
+    graph = describe(GraphSettings(speech_to_text=False, fusion=False, play="sample", composed=composed))
+    far = {spec.name for spec in graph.nodes if any("far" in file for file in spec.environment.values())}
+    assert far == ({"composed"} if composed else {"camera", "microphone", "lifecycle_manager"})
+    assert not any("far" in file for file in graph.environment.values())

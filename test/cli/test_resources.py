@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from mer_ros import resources
@@ -27,3 +29,15 @@ def test_every_version_of_fast_dds_gets_a_profile_and_the_users_own_stays(monkey
     assert resources.dds_environment() == set_
     small = {name: file.replace("fastdds.xml", "fastdds-small.xml") for name, file in set_.items()}
     assert resources.dds_environment(images=False) == small
+
+
+def test_a_link_to_another_machine_has_a_profile_of_its_own(monkeypatch):
+    """Both versions are told the same: only the name of one element is another."""
+    for name in (KILTED, JAZZY):
+        monkeypatch.delenv(name, raising=False)
+    far = resources.dds_environment(far=True)
+    kilted, jazzy = (Path(far[name]).read_text() for name in (KILTED, JAZZY))
+    assert kilted != jazzy
+    assert kilted.replace("heartbeat_period", "heartbeatPeriod").replace("Fast DDS 3", "Fast DDS 2") == jazzy
+    monkeypatch.setenv(JAZZY, far[JAZZY])
+    assert resources.dds_environment(images=False)[JAZZY].endswith("fastdds-small.xml")
