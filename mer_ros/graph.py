@@ -236,6 +236,7 @@ def describe(settings: GraphSettings) -> Graph:
 def _drivers(settings: GraphSettings, common: Mapping[str, Any]) -> list[NodeSpec]:
     image = _real((("image_raw", settings.image_topic),))
     audio = _real((("audio", settings.audio_topic),))
+    told = _real((("words", settings.words_topic), ("robot_speaking", settings.robot_speaking_topic)))
     listeners = {"images": settings.camera, "audio": settings.microphone}
     drivers = []
     if settings.webcam:
@@ -247,7 +248,7 @@ def _drivers(settings: GraphSettings, common: Mapping[str, Any]) -> list[NodeSpe
         # It does not wait for a listener that is not started.
         parameters |= {f"await_{kind}": False for kind, there in listeners.items() if not there}
         drivers.append(
-            NodeSpec("file_player", "file_player", parameters, image + audio, respawn=False, ends_graph=True)
+            NodeSpec("file_player", "file_player", parameters, image + audio + told, respawn=False, ends_graph=True)
         )
     return drivers
 

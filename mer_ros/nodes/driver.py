@@ -17,6 +17,7 @@ from mer_ros.nodes.health import ERROR, WARN, Condition, Health
 from mer_ros.nodes.parameters import Parameter, Parameters
 from mer_ros.utterance import AudioChunk, Frame
 
+RECORDERS = ("mer_recorder", "rosbag2_recorder")  # nodes that listen to whatever there is
 FRAME_ID = Parameter("frame_id", "", "frame_id of the published headers")
 RELIABILITY = Parameter(
     "reliability",
@@ -45,9 +46,9 @@ class DriverNode(Node):
         self.sounds: Any = None
         if images:
             profile = qos.images(self.parameters["reliability"])
-            self.images = self._publisher(Image, "image_raw", profile)
+            self.images = self.publisher(Image, "image_raw", profile)
         if audio:
-            self.sounds = self._publisher(AudioChunkMessage, "audio", qos.audio())
+            self.sounds = self.publisher(AudioChunkMessage, "audio", qos.audio())
         self.ending = threading.Event()
         self._exit: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name=f"{name} work", daemon=True)
@@ -96,15 +97,16 @@ class DriverNode(Node):
         self.sounds.publish(chunk_message(chunk, self.frame_id))
         self.health.counts["chunks"] += 1
 
+    def publisher(self, kind: Any, topic: str, profile: Any) -> Any:
+        """Make a publisher whose QoS parameters can change."""
+        return self.create_publisher(kind, topic, profile, qos_overriding_options=qos.overridable())
+
     def destroy_node(self) -> None:
         """Stop the thread first."""
         self.ending.set()
         if self._thread.is_alive():
             self._thread.join(timeout=5.0)
         super().destroy_node()
-
-    def _publisher(self, kind: Any, topic: str, profile: Any) -> Any:
-        return self.create_publisher(kind, topic, profile, qos_overriding_options=qos.overridable())
 
     def _run(self) -> None:
         try:

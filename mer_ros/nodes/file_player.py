@@ -1,6 +1,8 @@
 """Plays a bag, a sound or video file, or the sample dialogue, as a camera and a microphone in real time.
 
-Publishes image_raw (sensor_msgs/Image) and audio (mer_msgs/AudioChunk); on request /clock.
+Publishes image_raw (sensor_msgs/Image) and audio (mer_msgs/AudioChunk); on request /clock. What else a bag holds for
+the graph is published as well: robot_speaking (std_msgs/Bool) and, where somebody listens, words, in the type that is
+listened to; as a String final ones alone.
 It waits for subscribers, plays, adds silence so that the last utterance ends, and then exits or stays.
 """
 
@@ -17,10 +19,12 @@ from rosgraph_msgs.msg import Clock as ClockMessage
 
 from mer_ros.messages.pcm import PCM_FORMATS, as_int16
 from mer_ros.nodes.conversions.stamps import to_time
-from mer_ros.nodes.driver import FRAME_ID, RELIABILITY, DriverNode
+from mer_ros.nodes.driver import FRAME_ID, RECORDERS, RELIABILITY, DriverNode
 from mer_ros.nodes.parameters import Parameter
+from mer_ros.nodes.played_cues import PlayedCues
 from mer_ros.nodes.process import spin
 from mer_ros.replay.bag import RecordingOptions, open_recording
+from mer_ros.replay.cues import Cue, Cued, with_cues
 from mer_ros.replay.media import Recording
 from mer_ros.replay.sample import SampleDialogue
 from mer_ros.replay.tail import with_tail
@@ -30,7 +34,6 @@ NS = 1_000_000_000
 CLOCK_STEP_S = 0.01
 LATE_S = 0.1
 JUMP_NS = 60 * NS
-RECORDERS = ("mer_recorder", "rosbag2_recorder")
 
 
 class FilePlayerNode(DriverNode):
@@ -40,6 +43,8 @@ class FilePlayerNode(DriverNode):
         Parameter("file", "sample", "path of a bag, a sound or video file, or 'sample' for the sample dialogue"),
         Parameter("image_topic", "", "images of a bag; empty: the only topic of images"),
         Parameter("audio_topic", "", "sound of a bag; empty: the only topic of sound"),
+        Parameter("words_topic", "", "words of a bag; empty: the one that is called so, or the only one of words"),
+        Parameter("robot_speaking_topic", "", "of a bag (std_msgs/Bool); empty: the one that is called so"),
         Parameter("sample_rate", 0, "Hz, of a bag's sound that does not say; 0: as the bag tells, or 16000", 0, 192000),
         Parameter("channels", 0, "of a bag's sound that does not say; 0: as the bag tells, or 1", 0, 64),
         Parameter("sample_format", "", "of a bag's sound that does not say", choices=("", *PCM_FORMATS)),
@@ -60,17 +65,10 @@ class FilePlayerNode(DriverNode):
 
     def __init__(self) -> None:
         super().__init__("file_player", images=True, audio=True)
-        file = self.parameters["file"]
-        self._source: Recording
-        if file == "sample":
-            self._source = SampleDialogue()
-        else:
-            p = self.parameters
-            told = p["sample_rate"], p["channels"], p["sample_format"]
-            wanted = RecordingOptions(p["image_topic"], p["audio_topic"], *told, max_width=p["max_width"])
-            self._source = open_recording(file, wanted)
-            for warning in self._source.warnings:
-                self.warn(warning)
+        self._source = self._open()
+        for warning in self._source.warnings:
+            self.warn(warning)
+        self._cues = PlayedCues(self) if isinstance(self._source, Cued) else None
         self._rate: float = self.parameters["rate"]
         self._sim_clock: Any = None
         if self.parameters["publish_clock"]:
@@ -83,6 +81,8 @@ class FilePlayerNode(DriverNode):
         """Wait for listeners, play, end."""
         if not (self._await_subscribers() and self.pause(self.parameters["start_delay_s"])):
             return
+        if self._cues and self._cues.find_listeners():
+            self._source = self._open(words=True)
         # With /clock this node makes the time, and begins it at that of the system.
         start_ns = Clock().now().nanoseconds if self._sim_clock else self.now_ns()
         while self.pause(0):
@@ -98,6 +98,16 @@ class FilePlayerNode(DriverNode):
         self.get_logger().info(f"finished {self._source.name}")
         if self.parameters["exit_at_end"]:
             raise SystemExit(0)
+
+    def _open(self, *, words: bool = False) -> Recording:
+        """words: also those of another recogniser, of which a bag may hold several."""
+        p = self.parameters
+        if p["file"] == "sample":
+            return SampleDialogue()
+        told = p["sample_rate"], p["channels"], p["sample_format"]
+        topics = {"words_topic": p["words_topic"], "robot_speaking_topic": p["robot_speaking_topic"]}
+        wanted = RecordingOptions(p["image_topic"], p["audio_topic"], *told, p["max_width"], words, **topics)
+        return open_recording(p["file"], wanted)
 
     def _await_subscribers(self) -> bool:
         """Wait until somebody listens to all that is to be awaited; False when the node ends."""
@@ -134,8 +144,17 @@ class FilePlayerNode(DriverNode):
         self.recover("playing", file=self._source.name)
         begin = time.monotonic()
         end_ns = last_ns = start_ns
-        events = self._source.events(start_ns - self._source.zero_ns, chunk_ms=self.parameters["chunk_ms"])
-        for event in with_tail(map(_publishable, events), self.parameters["tail_s"]):
+        by_ns = start_ns - self._source.zero_ns
+        events = self._source.events(by_ns, chunk_ms=self.parameters["chunk_ms"])
+        cues = self._source.cues(by_ns) if isinstance(self._source, Cued) else iter(())
+        for event in with_cues(with_tail(map(_publishable, events), self.parameters["tail_s"]), cues):
+            if isinstance(event, Cue):
+                is_near = abs(event.stamp_ns - last_ns) <= JUMP_NS  # of the clock of the sound
+                if is_near and not self._wait(begin, start_ns, event.stamp_ns):
+                    return end_ns
+                assert self._cues  # the recording has them
+                self._cues.tell(event)
+                continue
             due_ns = _complete_ns(event)
             if abs(due_ns - last_ns) > JUMP_NS:  # the clock was set while the bag was recorded: do not wait for that
                 start_ns += due_ns - last_ns

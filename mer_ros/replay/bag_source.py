@@ -131,7 +131,7 @@ class BagSource:
             key=itemgetter(0),
         )
         for _, cue in heard:
-            yield replace(cue, stamp_ns=cue.stamp_ns + start_ns) if start_ns else cue
+            yield cue.moved(start_ns)
 
     def _useless(self, topics: Topics) -> InputError:
         """The error where not one message can be used."""

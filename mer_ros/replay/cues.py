@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, TypeVar, runtime_checkable
 
 from mer_ros.utterance import AudioChunk, Transcript
@@ -18,6 +18,13 @@ class Cue:
 
     stamp_ns: int
     told: Transcript | bool
+
+    def moved(self, by_ns: int) -> Cue:
+        """Return it at another time, and the words with it."""
+        told = self.told
+        if isinstance(told, Transcript):
+            told = replace(told, start_ns=told.start_ns + by_ns, end_ns=told.end_ns + by_ns)
+        return Cue(self.stamp_ns + by_ns, told)
 
 
 @runtime_checkable

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -83,6 +84,40 @@ def test_a_bag_is_played_with_its_stamps_moved_to_now(listener, tmp_path):
     assert np.all(np.diff(times) == 20_000_000)
     assert 0 < listener.node.get_clock().now().nanoseconds - times[-1] < 30e9
     assert stamp_ns(listener.images[1].header.stamp) - times[0] == 40_000_000
+
+
+def test_what_a_bag_tells_beside_sound_is_told_at_its_time(listener, tmp_path, monkeypatch):
+    pytest.importorskip("rosbags.rosbag2")
+    monkeypatch.syspath_prepend(Path(__file__).parents[1] / "replay")
+    from bags import TestBag
+    from mer_msgs.msg import Transcript
+    from std_msgs.msg import Bool
+
+    long_ago, second = 1_000_000_000_000_000_000, 1_000_000_000
+    with TestBag(tmp_path / "bag") as bag:
+        for number in range(20):
+            at_ns = long_ago + number * second // 10
+            if number in (5, 10):
+                bag.add("/tts/robot_speaking", "std_msgs/msg/Bool", at_ns + 30_000_000, data=number == 5)
+            if number == 15:
+                bag.add("/words", "std_msgs/msg/String", at_ns + 30_000_000, data="try again")
+            bag.sound("/mic", at_ns, np.full(1600, number, np.int16), 16_000, "mer")
+    heard = []
+    for kind, topic in ((Bool, "robot_speaking"), (Transcript, "words")):
+        listener.subscriptions.append(listener.node.create_subscription(kind, topic, heard.append, 10))
+    player = listener.start("file_player", file=tmp_path / "bag", tail_s=0.0)
+    assert listener.spin(lambda: player.poll() is not None)
+    listener.spin(lambda: False, 0.5)
+    assert player.returncode == 0
+    assert [m.data for m in heard if isinstance(m, Bool)] == [True, False]
+    (words,) = (m for m in heard if isinstance(m, Transcript))
+    assert (words.text, words.is_final) == ("try again", True)
+    begun_ns = stamp_ns(listener.chunks[0].header.stamp)
+    assert stamp_ns(words.start) == stamp_ns(words.end) == begun_ns + 1_530_000_000
+    sound = np.concatenate([np.array(c.samples) for c in listener.chunks])
+    assert np.array_equal(sound, np.repeat(np.arange(20), 1600))  # cut where something is told, and whole
+    begun = {stamp_ns(c.header.stamp) - begun_ns for c in listener.chunks}
+    assert {530_000_000, 1_030_000_000, 1_530_000_000} <= begun
 
 
 def test_simulated_time_runs_with_the_recording(listener, tone):

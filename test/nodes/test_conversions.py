@@ -10,8 +10,11 @@ pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 from mer_msgs.msg import AudioChunk as AudioChunkMsg
 from mer_msgs.msg import Emotion as EmotionMsg
 from mer_msgs.msg import ModalityEstimate as ModalityEstimateMsg
+from mer_msgs.msg import Transcript as TranscriptMsg
 from mer_msgs.msg import Utterance as UtteranceMsg
+from message_standins import LIVE_SPEECH
 from sensor_msgs.msg import CompressedImage, Image
+from std_msgs.msg import Header, String
 
 from mer_ros.emotion import DialogueTurn, EmotionEstimate, Modality, ModalityEstimate
 from mer_ros.errors import InputError
@@ -20,11 +23,12 @@ from mer_ros.fusion.fuser import EmotionFuser
 from mer_ros.fusion.options import FusionOptions
 from mer_ros.messages.audio import SoundFormat, chunk_of
 from mer_ros.messages.image import frame_of
+from mer_ros.messages.words import words_of
 from mer_ros.nodes.conversions.audio import chunk_message, utterance_message, utterance_of
 from mer_ros.nodes.conversions.emotions import emotion_message, estimate_of
 from mer_ros.nodes.conversions.stamps import header, to_ns, to_time
 from mer_ros.nodes.conversions.vision import image_message, window_message, window_of
-from mer_ros.nodes.conversions.words import sane_text, transcript_message, transcript_of
+from mer_ros.nodes.conversions.words import sane_text, transcript_message, transcript_of, words_message
 from mer_ros.utterance import AudioChunk, Box, FaceSample, SpeechState, Transcript, Utterance, VisualWindow
 
 START = 1_700_000_000_123_456_789
@@ -254,3 +258,19 @@ def test_an_emotion_with_labels_or_numbers_that_are_none_is_refused(field, value
     setattr(message, field, value)
     with pytest.raises(InputError, match=sentence):
         estimate_of(message)
+
+
+@pytest.mark.parametrize("kind", [String, TranscriptMsg, *LIVE_SPEECH.values()])
+@pytest.mark.parametrize("is_final", [True, False])
+def test_words_that_are_published_again_are_read_as_they_were(kind, is_final):
+    words = Transcript(0, START, START, "try again", is_final, source="outside")
+    message = words_message(words, kind)
+    if kind is String and not is_final:  # a String holds final words
+        assert message is None
+        return
+    again = words_of(message, START)
+    assert (again.text, again.is_final, again.start_ns, again.end_ns) == ("try again", is_final, START, START)
+
+
+def test_words_cannot_be_told_in_a_type_without_them():
+    assert words_message(Transcript(0, START, START, "try again", True), Header) is None

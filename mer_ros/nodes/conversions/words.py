@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from mer_msgs.msg import Transcript as TranscriptMsg
 
+from mer_ros.messages.humans import human_message
 from mer_ros.messages.words import sane_text
 from mer_ros.nodes.conversions.stamps import header, to_ns, to_time
+from mer_ros.standards.facts import Spoken
 from mer_ros.utterance import Transcript
 
 
@@ -23,6 +27,24 @@ def transcript_message(transcript: Transcript) -> TranscriptMsg:
         source=transcript.source,
         latency_ms=float(transcript.latency_ms),
     )
+
+
+def words_message(words: Transcript, kind: Any) -> Any | None:
+    """Return the words as a recogniser publishes them.
+
+    kind: mer_msgs/Transcript, hri_msgs/LiveSpeech, or std_msgs/String, which has no place for partial words. None for
+    what a type cannot tell.
+    """
+    message = kind()
+    if kind is TranscriptMsg:
+        return transcript_message(words)
+    if hasattr(message, "incremental") and hasattr(message, "final"):
+        said = Spoken("", words.start_ns, words.text, words.is_final, words.confidence, words.language)
+        return human_message(said, kind)
+    if not isinstance(getattr(message, "data", None), str) or not words.is_final:
+        return None
+    message.data = words.text
+    return message
 
 
 def transcript_of(message: TranscriptMsg) -> Transcript:
