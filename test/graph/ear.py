@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
@@ -18,6 +18,7 @@ from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
 from mer_ros.nodes import qos
+from mer_ros.nodes.conversions.stamps import to_ns
 
 # A server that has not matched our reply reader yet loses its answer, and nothing tells when it has.
 _ASK_AGAIN_S = 10.0
@@ -48,6 +49,7 @@ class Ear:
         self.node = rclpy.create_node("ear", context=self.context, namespace=namespace)
         self.heard: dict[str, list[Any]] = defaultdict(list)
         self.diagnostics: dict[str, Any] = {}
+        self.said: dict[str, set[str]] = defaultdict(set)  # every sentence of a node's diagnostics
         self._clients: dict[str, Any] = {}
         for kind, topic, profile in self.TOPICS:
             self.node.create_subscription(kind, topic, self.heard[topic].append, profile)
@@ -66,6 +68,7 @@ class Ear:
     def _diagnose(self, message: DiagnosticArray) -> None:
         for status in message.status:
             self.diagnostics[status.name] = status
+            self.said[status.name].add(status.message)
 
     def value(self, node: str, key: str) -> str:
         """Return a value of a node's last diagnostics, or an empty text."""
@@ -146,6 +149,12 @@ class Ear:
     def ended(self) -> list[Utterance]:
         """Return the complete utterances."""
         return [u for u in list(self.heard["utterance"]) if u.state == Utterance.ENDED]
+
+    def nothing_twice(self) -> bool:
+        """Return whether each utterance has ended once, and has at most one emotion, and no emotion is of another."""
+        told = Counter((e.utterance_id, to_ns(e.start)) for e in list(self.heard["emotion"]))
+        ended = Counter((u.id, to_ns(u.start)) for u in self.ended())
+        return max(ended.values(), default=1) == 1 and told <= ended
 
     def close(self) -> None:
         """Stop to listen."""

@@ -103,6 +103,7 @@ def test_a_killed_node_costs_its_modality_and_comes_back(start, ear, victim):
         if ear.heard["emotion"][-1].modalities[missing].available:
             break
     assert ear.heard["emotion"][-1].modalities[missing].available
+    assert ear.nothing_twice()
     assert processes.stop() == []
 
 

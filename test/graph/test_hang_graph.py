@@ -69,3 +69,4 @@ def test_a_recogniser_that_hangs(start, ear: Ear, hanging):
     assert text.reason == "no words came in time"
     assert hanging.wait(60) == HUNG
     assert "speech_to_text hung in utterance" in hanging.stderr.read()
+    assert ear.nothing_twice()

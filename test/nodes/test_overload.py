@@ -88,10 +88,10 @@ def test_a_camera_node_that_cannot_keep_up_gives_up_in_order_and_says_so(make, s
     monkeypatch.setattr(FaceObserver, "frame", slow)
     monkeypatch.setattr(node, "now_ns", lambda: BEGIN + steady[0])
     see = next(s for s in node.subscriptions if "image_raw" in s.topic_name).callback
-    picture = np.zeros((48, 64, 3), np.uint8)
     told = []
     for number in range(30 * 8):
         steady[0] = max(steady[0], S + number * S // 30)
+        picture = np.full((48, 64, 3), number, np.uint8)  # no two are the same: the camera is not frozen
         see(image_message(picture, BEGIN + S + number * S // 30))
         told.append(node.condition())
     levels = [int(condition.values["load_level"]) for condition in told]
