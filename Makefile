@@ -5,7 +5,7 @@ ROS ?= auto
 VENV ?= .venv
 DATA ?=
 MINUTES ?= 60
-MESSAGES ?= 800000
+MESSAGES ?= 100000
 CLIPS ?=
 UTTERANCES ?= 200
 LOAD_MINUTES ?= 10
@@ -48,9 +48,10 @@ test: setup-dev  ## Set up, then run all tests
 	@"$(BIN)/python" -m pytest -m "not graph" --numprocesses auto --dist loadfile $(PYTEST_ARGS) || [ $$? -eq 5 ]
 	@"$(BIN)/python" -m pytest -m graph $(PYTEST_ARGS) || [ $$? -eq 5 ]
 
-soak: setup-dev  ## Set up, then run the graph at full rate for long, and look for growth: make soak MINUTES=60
-	@MER_MESSAGES=$(MESSAGES) "$(BIN)/python" -m pytest test/nodes/test_malformed_messages.py
-	@"$(BIN)/python" benchmarks/soak.py --minutes "$(MINUTES)"
+soak: setup-dev  ## Set up, then malformed messages and the graph at full rate for long, and look for growth: make soak MINUTES=60
+	@"$(BIN)/python" benchmarks/malformed.py --messages "$(MESSAGES)" --write
+	@"$(BIN)/python" benchmarks/soak.py --minutes "$(MINUTES)" --write; code=$$?; \
+		"$(BIN)/python" benchmarks/table.py --readme > /dev/null; exit $$code
 
 lint: setup-dev  ## Set up, then check style and types (ruff, mypy)
 	@"$(BIN)/ruff" check .
@@ -65,8 +66,8 @@ colcon: setup-dev  ## Set up, then build both packages with colcon and load what
 marks: data setup  ## Score every model on the corpora in DATA: make marks DATA=FOLDER
 	@"$(BIN)/mer" evaluate all --data "$(DATA)"
 
-bench: setup-dev  ## Run every benchmark and write benchmarks/results/table.md; clips of talking faces: CLIPS=FOLDER
-	@"$(BIN)/python" benchmarks/bench.py --utterances "$(UTTERANCES)" --minutes "$(LOAD_MINUTES)" --clips "$(CLIPS)"
+bench: setup-dev  ## Run every benchmark; write benchmarks/results and the README's table; clips of talking faces: CLIPS=FOLDER
+	@"$(BIN)/python" benchmarks/bench.py --utterances "$(UTTERANCES)" --minutes "$(LOAD_MINUTES)" --clips "$(CLIPS)" --readme
 
 sbom: setup  ## Set up, then write sbom.json: all packages and models that run, as CycloneDX
 	@"$(BIN)/python" scripts/sbom.py > sbom.json.part && mv sbom.json.part sbom.json && echo "wrote sbom.json"

@@ -2,8 +2,8 @@
 
 python benchmarks/bench.py [--utterances 200] [--minutes 10] [--clips FOLDER] [--readme]
 
-Run it on a machine that has nothing else to do. With the defaults it takes about an hour and a half, nearly all of it
-real time: the live graph is listened to.
+Run it on a machine that has nothing else to do; it says first how long it takes, nearly all of it real time: the live
+graph is listened to. What is compared with and not installed is left out, and said. The soak is apart: `make soak`.
 """
 
 from __future__ import annotations
@@ -20,19 +20,21 @@ from common import RESULTS
 FOLDER = Path(__file__).parent
 
 
-def commands(utterances: int, minutes: float, clips: str) -> list[list[str]]:
-    """Each benchmark with its arguments."""
+def commands(utterances: int, minutes: float, clips: str) -> list[tuple[float, list[str]]]:
+    """About how many minutes each benchmark takes, and its arguments."""
     faces = ["--clips", clips] if clips else []
+    spoken, played = ["--utterances", str(utterances), "--write"], ["--minutes", f"{minutes:g}", "--write"]
     return [
-        ["latency.py", "--utterances", str(utterances), "--write"],
-        ["load.py", "--minutes", f"{minutes:g}", "--write"],
-        ["startup.py", "--write"],
-        ["short_term_features.py", "--write"],
-        ["faces.py", *faces, "--write"],
-        ["replay.py", "--write"],
-        ["speech_to_text.py", "--write"],
-        ["fusion.py"],
-        *([["face_detectors.py", *faces]] if clips else []),
+        *((0.5 + 0.066 * utterances, ["latency.py", "--only", name, *spoken]) for name in ("own", "outside")),
+        (1, ["latency.py", "--only", "plain", *spoken]),
+        *((0.6 + minutes, ["load.py", "--only", name, *played]) for name in ("silent", "half", "composed")),
+        (1, ["startup.py", "--write"]),
+        (0.5, ["short_term_features.py", "--write"]),
+        (6 if clips else 1, ["faces.py", *faces, "--write"]),
+        (2, ["replay.py", "--write"]),
+        (2, ["speech_to_text.py", "--write"]),
+        (0.5, ["fusion.py"]),
+        *([(10, ["face_detectors.py", *faces])] if clips else []),
     ]
 
 
@@ -56,7 +58,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--clips", default="", help="folder of videos with one face each; without it less is measured")
     parser.add_argument("--readme", action="store_true", help="renew the table in the README")
     given = parser.parse_args(arguments)
-    ended = {command[0]: run(command) for command in commands(given.utterances, given.minutes, given.clips)}
+    wanted = commands(given.utterances, given.minutes, given.clips)
+    print(f"takes about {sum(minutes for minutes, _ in wanted):.0f} minutes: see that nothing else runs", flush=True)
+    ended = {" ".join(command): run(command) for _, command in wanted}
     if not given.clips:
         print("face_detectors.py is left out: say which folder holds clips: make bench CLIPS=FOLDER")
     print()

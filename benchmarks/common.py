@@ -1,9 +1,12 @@
-"""What the benchmarks share: marks that are met or missed, results as dated files, percentiles."""
+"""What the benchmarks share: marks that are met or missed, results as dated files, cores to run on, percentiles."""
 
 from __future__ import annotations
 
+import argparse
 import datetime
 import json
+import os
+import sys
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +17,43 @@ import numpy as np
 from mer_ros.replay.machine import machine
 
 RESULTS = Path(__file__).parent / "results"
+HEAD = ("what", "asked", "measured", "")
+
+
+def options(description: str | None) -> argparse.ArgumentParser:
+    """A parser with what every benchmark takes."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--write", action="store_true", help="write the result to benchmarks/results")
+    parser.add_argument("--cores", type=int, nargs="+", help="run all processes on these alone, and say so")
+    return parser
+
+
+def begin(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> argparse.Namespace:
+    """Parse; with --cores, begin this program again on these cores, so that all it starts stays there."""
+    given = parser.parse_args(arguments)
+    if given.cores:
+        allowed = os.sched_getaffinity(0)
+        if not allowed.issuperset(given.cores):
+            there = ", ".join(map(str, sorted(allowed)))
+            parser.error(f"--cores is {' '.join(map(str, given.cores))}: give some of {there}")
+        if allowed != set(given.cores):
+            os.sched_setaffinity(0, given.cores)
+            sys.stdout.flush()
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # libraries have threads by now
+    return given
+
+
+def cores_of_machine() -> int:
+    """How many it has, whichever of them this process may run on."""
+    return os.cpu_count() or 1
+
+
+def pinned() -> str:
+    """The cores to which this process and all that it starts are bound, in words; nothing where it has all."""
+    cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+    if not cores or len(cores) == cores_of_machine():
+        return ""
+    return f"pinned to core {' and '.join(map(str, cores))}, beside other measurements"
 
 
 @dataclass(frozen=True)
@@ -34,6 +74,12 @@ class Mark:
     def met(self) -> bool:
         """Whether it is; what could not be measured (NaN) is not."""
         return self.measured >= self.asked if self.at_least else self.measured <= self.asked
+
+    @property
+    def excess(self) -> float:
+        """By how much it is on the wrong side; below 0 on the right one, infinite when it was not measured."""
+        over = self.asked - self.measured if self.at_least else self.measured - self.asked
+        return float("inf") if np.isnan(over) else over
 
     @property
     def verdict(self) -> str:
@@ -58,7 +104,7 @@ class Mark:
 class Result:
     """What a benchmark found: its marks, and lines of Markdown with all else worth knowing.
 
-    title: of its section. command: that makes it. order: of its rows in the table.
+    title: of its section. command: that makes it. order: of its rows in the table. conditions: see `pinned`.
     """
 
     name: str
@@ -68,12 +114,18 @@ class Result:
     marks: Sequence[Mark]
     lines: Sequence[str] = ()
     date: str = field(default_factory=lambda: datetime.date.today().isoformat())
-    machine: dict[str, Any] = field(default_factory=machine)
+    machine: dict[str, Any] = field(default_factory=lambda: machine() | {"cores": cores_of_machine()})
+    conditions: str = field(default_factory=pinned)
 
     @property
     def where(self) -> str:
         """Date, machine and versions in a line."""
         return ", ".join([self.date, *(f"{name} {value}" for name, value in self.machine.items())])
+
+    def cells(self, mark: Mark) -> list[str]:
+        """The cells of one of its marks, which say where it was pinned."""
+        bound = f"; {self.conditions.partition(',')[0]}" if self.conditions else ""
+        return [*mark.cells[:-1], mark.cells[-1] + bound]
 
     @property
     def good(self) -> bool:
@@ -82,10 +134,9 @@ class Result:
 
     def text(self) -> str:
         """All of it as Markdown."""
-        head = [f"## {self.title}", "", f"{self.where}. `{self.command}`", ""]
-        return "\n".join(
-            [*head, *table(("what", "asked", "measured", ""), (m.cells for m in self.marks)), "", *self.lines]
-        )
+        how = ", ".join(filter(None, (self.where, self.conditions)))
+        head = [f"## {self.title}", "", f"{how}. `{self.command}`", ""]
+        return "\n".join([*head, *table(HEAD, map(self.cells, self.marks)), "", *self.lines])
 
     def write(self, folder: Path = RESULTS) -> Path:
         """Write it as <name>.json."""
@@ -98,7 +149,7 @@ class Result:
     def read(cls, path: Path) -> Result:
         """Read what `write` wrote."""
         told = json.loads(path.read_text())
-        return cls(**(told | {"marks": [Mark(**mark) for mark in told["marks"]]}))
+        return cls(**({"conditions": ""} | told | {"marks": [Mark(**mark) for mark in told["marks"]]}))
 
 
 def finish(result: Result, write: bool) -> int:

@@ -1,6 +1,6 @@
 """Faces at 30 Hz: the whole face observer against `face_recognition` on every frame. Exit code 1 when a mark is missed.
 
-    python benchmarks/faces.py [--clips DIR] [--seconds 10] [--write]
+    python benchmarks/faces.py [--clips DIR] [--seconds 10] [--cores 0] [--write]
 
 Frames: the sample dialogue at 640x480 and 30 Hz, and each clip of DIR (one talking face each) at that size. Both see
 the same frames one after the other in one process; what counts is the processor time of the whole process, threads
@@ -11,7 +11,6 @@ found when the middle of a followed face lies in it and the other way round. --w
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 import warnings
@@ -21,7 +20,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from common import Mark, Result, finish, table
+from common import Mark, Result, begin, finish, options, table
 
 from mer_ros import stages
 from mer_ros.replay.options import ReplayOptions
@@ -94,11 +93,10 @@ def compare(frames: list[Frame], face_locations) -> Tally:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--clips", type=Path, help="folder of video files with one face each")
     parser.add_argument("--seconds", type=float, default=10.0, help="of each recording (default: %(default)s)")
-    parser.add_argument("--write", action="store_true", help="write the result file")
-    given = parser.parse_args()
+    given = begin(parser, None)
     warnings.filterwarnings("ignore", module="face_recognition_models")
     try:
         from face_recognition import face_locations
@@ -126,7 +124,7 @@ def main() -> int:
     ]
     command = "python benchmarks/faces.py" + (" --clips DIR" if given.clips else "") + f" --seconds {given.seconds:g}"
     lines = table(head, (cells(name, t) for name, t in [*rows, ("all", whole)]))
-    return finish(Result("faces", "Faces", command, 5, marks, lines), given.write)
+    return finish(Result("faces", "Faces", command, 50, marks, lines), given.write)
 
 
 def cells(name: str, t: Tally) -> list[str]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from mer_ros import resources
 from mer_ros.graph import LIFECYCLE, GraphSettings, describe
@@ -25,17 +27,32 @@ PLAYER_SETTINGS = """\
     start_delay_s: 5.0
     exit_at_end: false
 """
+DOMAINS = range(215, 232)
 NODES = {"fusion": False, "speech_to_text": False, "camera": False, "microphone": False}
 
+_locks: list[IO[str]] = []
 
-def domain(number: int) -> str:
-    """A domain of those that are free beside the usual ones, whose ports lie above those that Linux gives out."""
-    return str(215 + number % 17)
+
+def take_domain() -> str:
+    """A ROS domain that no other benchmark on this machine has, ours until this process ends.
+
+    Of those beside the usual ones, whose ports lie above those that Linux gives out. SystemExit when all are taken.
+    """
+    for number in DOMAINS:
+        lock = open(Path(tempfile.gettempdir()) / f"mer-bench-domain-{number}.lock", "a")  # noqa: SIM115 - kept
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            lock.close()
+            continue
+        _locks.append(lock)
+        return str(number)
+    raise SystemExit(f"error: all ROS domains for benchmarks ({DOMAINS[0]} to {DOMAINS[-1]}) are taken: end some")
 
 
 def apart() -> None:
     """Keep the graph apart from others on this machine; call it before rclpy is imported."""
-    os.environ.setdefault("ROS_DOMAIN_ID", domain(os.getpid()))
+    os.environ["ROS_DOMAIN_ID"] = take_domain()
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     for name, value in resources.dds_environment().items():
         os.environ.setdefault(name, value)
@@ -144,14 +161,14 @@ class Running:
         return {spec.name: self.processes.pid_of(spec.name) for spec in self.processes.graph.nodes}
 
     @contextmanager
-    def play(self, film: Path) -> Iterator[None]:
+    def play(self, film: Path, *, loop: bool = False) -> Iterator[GraphProcesses]:
         """Play a film in real time in a process that is none of the graph's, while in this context."""
         settings = self.folder / "player.yaml"
-        settings.write_text(PLAYER_SETTINGS)
+        settings.write_text(PLAYER_SETTINGS + f"    loop: {str(loop).lower()}\n")
         graph = describe(GraphSettings(**NODES, play=str(film), params_file=str(settings)))
         with GraphProcesses(graph, self.folder / "logs") as player:
-            self._player = player
-            yield
+            check_cores([player.pid_of(PLAYER)])
+            yield player
 
     def wait(self, until: Callable[[], bool], timeout_s: float) -> bool:
         """Wait until it holds; return whether it did in time. No node may end meanwhile."""
@@ -184,7 +201,16 @@ def running(folder: Path, follower: Follower, *, weighs: bool = False, **setting
         nodes = [name for name in LIFECYCLE if settings.get(name, True)]
         if not live.wait(lambda: all_active(follower.heard, nodes), PATIENCE_S):
             raise SystemExit(f"error: the graph did not come up; the logs are in {folder / 'logs'}")
+        check_cores(live.pids.values())
         yield live
+
+
+def check_cores(pids: Iterable[int]) -> None:
+    """SystemExit where a thread of a process may run elsewhere than we may: the result would claim what is not so."""
+    for pid in pids:
+        for task in os.listdir(f"/proc/{pid}/task"):
+            if (cores := os.sched_getaffinity(int(task))) != os.sched_getaffinity(0):
+                raise SystemExit(f"error: process {pid} runs on cores {cores}, not on those of the measurement")
 
 
 def all_active(heard: Heard, nodes: Sequence[str]) -> bool:

@@ -1,18 +1,19 @@
 """The graph at full rate: what is lost, what it costs in processor and memory. Exit code 1 when a mark is missed.
 
-python benchmarks/load.py [--minutes 10] [--only silent half composed] [--write]
+python benchmarks/load.py [--minutes 10] [--only silent half composed] [--cores 1] [--write]
 
 Raw 640x480 images at 30 Hz and sound at 16 kHz are played in real time over DDS by a process of its own, which does not
 count. silent: people in view, nobody speaks. half: somebody speaks half the time. Both in separate processes; composed:
-as half, for a fifth of the time, all nodes in one process, for its memory. Processor time is that of all processes of
-the graph from when the film begins until it ends. Memory is the most that they held at a time from their very start,
-looked at twice a second, pages that they share (libraries) counted once; of one process its peak as the system tells
-it. The sum of each one's own peak, where such pages count for each, is told beside.
+as half, all nodes in one process. Each is a result of its own, so that they can be run apart.
+
+Processor time is that of all processes of the graph from when the film begins until it ends. Memory is the most that
+they held at a time from their very start, looked at twice a second, pages that they share (libraries) counted once; of
+one process its peak as the system tells it. The sum of each one's own peak, where such pages count for each, is told
+beside.
 """
 
 from __future__ import annotations
 
-import argparse
 import sys
 import tempfile
 import time
@@ -20,7 +21,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from common import Mark, Result, finish, table
+from common import Mark, Result, begin, finish, options, table
 from film import film, round_s
 from live import PLAYER, Follower, Heard, Running, apart, cpu_s, peak_mb, running
 
@@ -28,6 +29,7 @@ CORES_SILENT, CORES_HALF = 0.6, 1.0
 MB_APART, MB_COMPOSED = 900.0, 500.0
 FRAMES_PERCENT = 99.5
 HALF = 0.5
+TITLES = {"silent": "nobody speaks", "half": "half the time", "composed": "half the time, in one process"}
 
 
 @dataclass
@@ -110,62 +112,55 @@ def count(course: Course, heard: Heard) -> None:
     course.spoken_s = sum(m.end.sec - m.start.sec + (m.end.nanosec - m.start.nanosec) / 1e9 for _, m in heard.ended)
 
 
-def marks_of(courses: dict[str, Course]) -> list[Mark]:
-    """The marks of what was played."""
-    marks = []
-    apart_ones = [courses[name] for name in ("silent", "half") if name in courses]
-    if apart_ones:
-        minutes = min(course.wall_s for course in apart_ones) / 60
-        lost, least = max(c.lost_chunks for c in apart_ones), min(c.received_percent for c in apart_ones)
-        film_s = f"{minutes:.0f} minutes"
-        marks.append(Mark("chunks of sound lost, 640x480 at 30 Hz, 16 kHz", 0, lost, note=film_s))
-        marks.append(Mark("frames received", FRAMES_PERCENT, least, "%", at_least=True, note=film_s))
-    for name, what, most in (("silent", "nobody speaks", CORES_SILENT), ("half", "half the time", CORES_HALF)):
-        if name in courses:
-            marks.append(Mark(f"processor of the whole graph, {what}", most, courses[name].cores, "cores"))
-    if apart_ones:
-        marks.append(Mark("memory, separate processes", MB_APART, max(c.mb for c in apart_ones), "MB"))
-    if "composed" in courses:
-        marks.append(Mark("memory, composed", MB_COMPOSED, courses["composed"].mb, "MB"))
-    return marks
+def marks_of(name: str, course: Course) -> list[Mark]:
+    """The marks of a film that was played."""
+    film_s = f"{course.wall_s / 60:.0f} minutes"
+    marks = [
+        Mark("chunks of sound lost, 640x480 at 30 Hz, 16 kHz", 0, course.lost_chunks, note=film_s),
+        Mark("frames received", FRAMES_PERCENT, course.received_percent, "%", at_least=True, note=film_s),
+    ]
+    if name == "composed":
+        return [*marks, Mark("memory, composed", MB_COMPOSED, course.mb, "MB", note=film_s)]
+    what, most = ("nobody speaks", CORES_SILENT) if name == "silent" else ("half the time", CORES_HALF)
+    return [
+        *marks,
+        Mark(f"processor of the whole graph, {what}", most, course.cores, "cores", note=film_s),
+        Mark("memory, separate processes", MB_APART, course.mb, "MB", note=film_s),
+    ]
 
 
-def lines_of(courses: dict[str, Course]) -> list[str]:
+def lines_of(course: Course) -> list[str]:
     """By process, as Markdown."""
-    lines = []
-    for name, course in courses.items():
-        rows = [[n, f"{s / course.wall_s:.3f}", f"{course.peak_mb[n]:.0f}"] for n, s in course.cpu_s.items()]
-        rows.append(["all", f"{course.cores:.3f}", f"{sum(course.peak_mb.values()):.0f}"])
-        share = course.spoken_s / course.wall_s
-        lines += [
-            f"**{name}**: {course.wall_s:.0f} s, {course.utterances} utterances in "
-            f"{share:.0%} of the time, {course.emotions} emotions; {course.frames[1]} of {course.frames[0]} frames and "
-            f"{course.chunks[1]} of {course.chunks[0]} chunks received, {course.lost_samples} samples missing, "
-            f"{course.shed} frames left out under load; the player was late {course.late} times.",
-            "",
-            *table(("process", "cores", "own peak, MB"), rows),
-            "",
-        ]
-    return lines
+    rows = [[n, f"{s / course.wall_s:.3f}", f"{course.peak_mb[n]:.0f}"] for n, s in course.cpu_s.items()]
+    rows.append(["all", f"{course.cores:.3f}", f"{sum(course.peak_mb.values()):.0f}"])
+    return [
+        f"{course.wall_s:.0f} s, {course.utterances} utterances in {course.spoken_s / course.wall_s:.0%} of the time, "
+        f"{course.emotions} emotions; {course.frames[1]} of {course.frames[0]} frames and {course.chunks[1]} of "
+        f"{course.chunks[0]} chunks received, {course.lost_samples} samples missing, {course.shed} frames left out "
+        f"under load; the player was late {course.late} times.",
+        "",
+        *table(("process", "cores", "own peak, MB"), rows),
+    ]
+
+
+def measure(name: str, minutes: float) -> Result:
+    """Run one course."""
+    course = play(minutes, voices=name != "silent", composed=name == "composed")
+    command = f"python benchmarks/load.py --only {name} --minutes {minutes:g}"
+    order = 20 + list(TITLES).index(name)
+    return Result(f"load_{name}", f"Load: {TITLES[name]}", command, order, marks_of(name, course), lines_of(course))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="of each film (default: %(default)s)")
-    courses = ("silent", "half", "composed")
-    parser.add_argument("--only", nargs="+", choices=courses, default=list(courses))
-    parser.add_argument("--write", action="store_true", help="write benchmarks/results/load.json")
-    given = parser.parse_args(arguments)
+    parser.add_argument("--only", nargs="+", choices=list(TITLES), default=list(TITLES))
+    given = begin(parser, arguments)
     if not given.minutes > 0:
         parser.error(f"--minutes is {given.minutes}: give more than 0")
     apart()
-    played = {}
-    for name in given.only:
-        composed = name == "composed"
-        played[name] = play(given.minutes / (5 if composed else 1), voices=name != "silent", composed=composed)
-    command = f"python benchmarks/load.py --minutes {given.minutes:g}"
-    result = Result("load", "Load", command, 2, marks_of(played), lines_of(played))
-    return finish(result, given.write)
+    print(f"takes about {len(given.only) * (given.minutes + 0.6):.0f} minutes", flush=True)
+    return max([finish(measure(name, given.minutes), given.write) for name in given.only])
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Replay: speed, memory, and whether the same emotions come every time. Exit code 1 when a mark is missed.
 
-python benchmarks/replay.py [--minutes 3] [--write]
+python benchmarks/replay.py [--minutes 3] [--cores 0] [--write]
 
 The recording is the sample dialogue as a 640x480 video at 30 Hz with sound, again and again. --write writes
 benchmarks/results/replay.json. Run it on a machine that has nothing else to do.
@@ -8,7 +8,6 @@ benchmarks/results/replay.json. Run it on a machine that has nothing else to do.
 
 from __future__ import annotations
 
-import argparse
 import json
 import subprocess
 import sys
@@ -20,7 +19,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-from common import Mark, Result, finish
+from common import Mark, Result, begin, finish, options
 
 from mer_ros.replay.sample import SampleDialogue
 from mer_ros.utterance import AudioChunk, Frame
@@ -105,14 +104,13 @@ def differing(folder: Path, other: Path, names: Sequence[str]) -> list[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--minutes", type=float, default=3.0, help="length of the recording (default: %(default)s)")
-    parser.add_argument("--write", action="store_true", help="write the result file")
-    given = parser.parse_args()
+    given = begin(parser, None)
     with tempfile.TemporaryDirectory(prefix="mer-bench-") as temporary:
         marks, lines = measure(Path(temporary), given.minutes)
     command = f"python benchmarks/replay.py --minutes {given.minutes:g}"
-    return finish(Result("replay", "Replay", command, 6, marks, lines), given.write)
+    return finish(Result("replay", "Replay", command, 60, marks, lines), given.write)
 
 
 def measure(folder: Path, minutes: float) -> tuple[list[Mark], list[str]]:

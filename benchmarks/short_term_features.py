@@ -1,6 +1,6 @@
 """The 34 short-term features: time per clip, beside pyAudioAnalysis. Exit code 1 when below twenty times its speed.
 
-python benchmarks/short_term_features.py [--write]
+python benchmarks/short_term_features.py [--cores 0] [--write]
 
 openSMILE computes other features (the 23 low-level descriptors of eGeMAPSv02, every 10 ms); where it is installed
 (benchmarks/peers.txt) its time stands beside.
@@ -8,14 +8,13 @@ openSMILE computes other features (the 23 low-level descriptors of eGeMAPSv02, e
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
 
 import numpy as np
-from common import Mark, Result, finish, table
+from common import Mark, Result, begin, finish, options, table
 
 from mer_ros.audio.features import short_term_features
 
@@ -71,9 +70,7 @@ def peers() -> tuple[dict[str, Callable[[np.ndarray], object]], list[str]]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="write benchmarks/results/features.json")
-    given = parser.parse_args(arguments)
+    given = begin(options(__doc__), arguments)
     found, missing = peers()
     if "pyAudioAnalysis" not in found:
         print(missing[0])
@@ -95,7 +92,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "34 features of 10 s", LEAST_RATIO, ratio[CLIPS_S[-1], "pyAudioAnalysis"], "x pyAudioAnalysis", at_least=True
     )
     command = "python benchmarks/short_term_features.py"
-    result = Result("features", "Short-term features", command, 4, [mark], [versions, "", *lines, "", *missing])
+    result = Result("features", "Short-term features", command, 40, [mark], [versions, "", *lines, "", *missing])
     return finish(result, given.write)
 
 

@@ -1,6 +1,6 @@
 """Words: what they cost, and how soon after an utterance's end they are there, beside Moonshine's own library.
 
-python benchmarks/speech_to_text.py [--write]
+python benchmarks/speech_to_text.py [--cores 0] [--write]
 
 Speech: the sample dialogue's, cut into utterances as the microphone node does. Both have the same model files. What
 counts as cost is the processor time of the whole process, threads included; what counts as wait is the time from the
@@ -9,7 +9,6 @@ end of an utterance, the hang-over over, to its words. Exit code 1 when a mark i
 
 from __future__ import annotations
 
-import argparse
 import re
 import sys
 import time
@@ -20,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from common import Mark, Result, finish, percentile, spread, table
+from common import Mark, Result, begin, finish, options, percentile, spread, table
 
 from mer_ros.audio.listener import SpeechListener
 from mer_ros.replay.sample import TURNS, SampleDialogue
@@ -104,9 +103,7 @@ def wrong(words: Sequence[str]) -> int:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--write", action="store_true", help="write the result file")
-    given = parser.parse_args()
+    given = begin(options(__doc__), None)
     heard = utterances()
     speech_s = ROUNDS * sum(len(u.samples) for u in heard if u.state is SpeechState.ENDED) / SAMPLE_RATE
     plans = {
@@ -133,7 +130,7 @@ def main() -> int:
     ]
     lines = [f"{speech_s / ROUNDS:.1f} s of speech, {ROUNDS} times.", "", *table(head, rows)]
     return finish(
-        Result("speech_to_text", "Words", "python benchmarks/speech_to_text.py", 7, marks, lines), given.write
+        Result("speech_to_text", "Words", "python benchmarks/speech_to_text.py", 70, marks, lines), given.write
     )
 
 

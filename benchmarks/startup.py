@@ -1,6 +1,6 @@
 """From `mer run` to the first emotion that is possible: all nodes active. Exit code 1 when the mark is missed.
 
-python benchmarks/startup.py [--runs 5] [--composed] [--write]
+python benchmarks/startup.py [--runs 5] [--composed] [--cores 0] [--write]
 
 The time counts from the start of the command to when the lifecycle manager logs that the last node is active. Files are
 in the system's cache from the second start on: the first, cold one, is told apart and does not count.
@@ -8,7 +8,6 @@ in the system's cache from the second start on: the first, cold one, is told apa
 
 from __future__ import annotations
 
-import argparse
 import os
 import re
 import signal
@@ -18,10 +17,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from itertools import cycle
 from pathlib import Path
 
-from common import Mark, Result, finish, number, table
-from live import PATIENCE_S, apart, domain
+from common import Mark, Result, begin, finish, number, options, table
+from live import PATIENCE_S, apart, take_domain
 
 from mer_ros.graph import LIFECYCLE
 
@@ -53,19 +53,19 @@ def start(folder: Path, *more: str) -> dict[str, float]:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--runs", type=int, default=5, help="besides the cold one (default: %(default)s)")
     parser.add_argument("--composed", action="store_true", help="all nodes in one process; is not written")
-    parser.add_argument("--write", action="store_true", help="write benchmarks/results/startup.json")
-    given = parser.parse_args(arguments)
+    given = begin(parser, arguments)
     if given.runs < 1:
         parser.error(f"--runs is {given.runs}: give 1 or more")
     apart()
     more = ["--composed"] if given.composed else []
+    domains = cycle((os.environ["ROS_DOMAIN_ID"], take_domain()))  # each apart from the one before
     started = []
-    for _ in range(given.runs + 1):
+    for _, domain in zip(range(given.runs + 1), domains, strict=False):
         with tempfile.TemporaryDirectory(prefix="mer-startup-") as folder:
-            os.environ["ROS_DOMAIN_ID"] = domain(int(os.environ["ROS_DOMAIN_ID"]) - 214)  # apart from the one before
+            os.environ["ROS_DOMAIN_ID"] = domain
             started.append(start(Path(folder), *more))
     cold, warm = started[0], started[1:]
     median = statistics.median(max(times.values()) for times in warm)
@@ -74,7 +74,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     mark = Mark("start to the first emotion possible", MOST_S, median, "s", note=f"median of {given.runs} starts")
     lines = table(("node is active after, s", "first start", "median of the others"), rows)
     command = f"python benchmarks/startup.py --runs {given.runs}{' --composed' if given.composed else ''}"
-    result = Result("startup", "Start", command, 3, [mark], lines)
+    result = Result("startup", "Start", command, 30, [mark], lines)
     return finish(result, given.write and not given.composed)
 
 

@@ -13,10 +13,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import RESULTS, Result, table
+from common import HEAD, RESULTS, Mark, Result, table
 
 README = Path(__file__).resolve().parents[1] / "README.md"
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+PINNED = (
+    "Pinned: all processes of that measurement, also what plays to the graph and listens to it, had that core alone, "
+    "while other measurements ran beside."
+)
 
 
 def results() -> list[Result]:
@@ -25,10 +29,16 @@ def results() -> list[Result]:
 
 
 def summary(found: Sequence[Result]) -> str:
-    """The marks of all, and on what they were measured."""
-    rows = (mark.cells for result in found for mark in result.marks)
+    """The marks of all, and on what they were measured. Of marks of one name, from parts of a benchmark, the worst."""
+    rows: dict[str, tuple[Mark, Result]] = {}
+    for result in found:
+        for mark in result.marks:
+            if mark.what not in rows or mark.excess > rows[mark.what][0].excess:
+                rows[mark.what] = mark, result
+    lines = table(HEAD, (result.cells(mark) for mark, result in rows.values()))
     places = dict.fromkeys(result.where for result in found)
-    return "\n".join([*table(("what", "asked", "measured", ""), rows), "", *(f"Measured {place}." for place in places)])
+    notes = [PINNED] if any(result.conditions for _, result in rows.values()) else []
+    return "\n".join([*lines, "", *(f"Measured {place}." for place in places), *notes])
 
 
 def page(found: Sequence[Result]) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -59,7 +61,9 @@ def test_percentiles_of_nothing_are_not_a_number_so_that_no_mark_is_met_by_them(
 def result(bench, name: str, order: int, measured: float):
     common = bench["common"]
     mark = common.Mark(f"mark of {name}", 10.0, measured, "ms", note="3 runs")
-    return common.Result(name, name.title(), f"python {name}.py", order, [mark], ["more"], "2026-01-02", {"cpu": "X"})
+    return common.Result(
+        name, name.title(), f"python {name}.py", order, [mark], ["more"], "2026-01-02", {"cpu": "X"}, ""
+    )
 
 
 def test_a_result_is_read_as_it_was_written(bench, tmp_path):
@@ -105,9 +109,51 @@ def test_the_readme_shows_the_results_that_are_there(bench):
 
 
 def test_every_benchmark_that_is_run_is_there_and_one_that_wrote_nothing_is_told(bench, monkeypatch, capsys):
-    for command in bench["bench"].commands(6, 0.5, "clips"):
-        assert (BENCHMARKS / command[0]).is_file(), command
-    monkeypatch.setattr(bench["bench"], "commands", lambda *_: [["missing.py", "--write"]])
+    for minutes, command in bench["bench"].commands(6, 0.5, "clips"):
+        assert minutes > 0
+        help_text = subprocess.run([sys.executable, BENCHMARKS / command[0], "--help"], capture_output=True, text=True)
+        assert all(word in help_text.stdout for word in command[1:] if word.startswith("--")), command
+    monkeypatch.setattr(bench["bench"], "commands", lambda *_: [(2.0, ["missing.py", "--write"])])
     monkeypatch.setattr(bench["bench"].table, "main", lambda _: 0)
     assert bench["bench"].main([]) == 1
-    assert "missing.py did not run to its end" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "takes about 2 minutes" in said
+    assert "missing.py --write did not run to its end" in said
+
+
+def test_of_marks_of_one_name_the_worst_is_shown_with_where_it_was_pinned(bench):
+    common = bench["common"]
+
+    def measured(value: float, name: str, conditions: str = ""):
+        marks = [common.Mark("lost", 0, value), common.Mark("received", 99, 100 - value, "%", at_least=True)]
+        return common.Result(name, name, "command", 1, marks, [], "2026-01-02", {"cpu": "X"}, conditions)
+
+    shown = bench["table"].summary([measured(0, "one"), measured(2, "two", "pinned to core 1, beside others")])
+    assert "| lost | at most 0 | 2 | **missed** by 2; pinned to core 1 |" in shown
+    assert "| received | at least 99 % | 98 % | **missed** by 1 % (1%); pinned to core 1 |" in shown
+    assert bench["table"].PINNED in shown
+    assert shown.count("Measured 2026-01-02, cpu X.") == 1
+    assert bench["table"].PINNED not in bench["table"].summary([measured(0, "one")])
+    unmeasured = measured(math.nan, "three")
+    assert "not measured" in bench["table"].summary([measured(2, "two"), unmeasured])
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getaffinity"), reason="cores are told to Linux")
+def test_with_cores_everything_runs_on_these_and_the_result_says_so(tmp_path):
+    """The program begins again, so that the threads that libraries have started are bound as well."""
+    core = max(os.sched_getaffinity(0))
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"import sys, os; sys.path.insert(0, {str(BENCHMARKS)!r})\n"
+        "import numpy, common\n"
+        "given = common.begin(common.options('x'), None)\n"
+        "print([os.sched_getaffinity(int(task)) for task in os.listdir('/proc/self/task')])\n"
+        "print(common.Result('a', 'a', 'a', 1, []).conditions, given.write)\n"
+    )
+    run = subprocess.run([sys.executable, script, "--cores", str(core), "--write"], capture_output=True, text=True)
+    tasks, said = run.stdout.splitlines()
+    assert set(tasks.strip("[]").split(", ")) == {str({core})}, run.stderr
+    assert said == ("" if os.cpu_count() == 1 else f"pinned to core {core}, beside other measurements") + " True"
+    run = subprocess.run([sys.executable, script, "--cores", "4096"], capture_output=True, text=True)
+    assert run.returncode == 2
+    assert "--cores is 4096: give some of" in run.stderr
