@@ -48,6 +48,7 @@ class AssemblyLine:
         self._gone: OrderedDict[tuple[int, int], int] = OrderedDict()  # to the end of each
         self._orphans: list[_Orphan] = []
         self._newest_ns = -1
+        self._last_id = 0
         self._away: Counter[Modality] = Counter()
         self.counts: Counter[str] = Counter()
 
@@ -60,6 +61,7 @@ class AssemblyLine:
         self._gone.clear()
         self._orphans.clear()
         self._newest_ns = -1
+        self._last_id = 0
 
     def add(self, utterance: Utterance, now_ns: int) -> tuple[Assembly, list[VisualWindow | Transcript]] | None:
         """Make a place; return it with the parts that came before. None for an utterance that came already."""
@@ -68,6 +70,9 @@ class AssemblyLine:
             self.counts["repeated_utterance"] += 1
             return None
         self._newest_ns = max(self._newest_ns, utterance.start_ns)
+        if 0 < self._last_id < utterance.id - 1:  # they count from 1, and anew when a microphone node is
+            self.counts["lost_utterances"] += utterance.id - 1 - self._last_id
+        self._last_id = utterance.id
         self._waiting[key] = Assembly(utterance, now_ns)
         parts = [o.part for o in self._orphans if _belongs(o.part, utterance.id, utterance.start_ns, utterance.end_ns)]
         self._orphans = [o for o in self._orphans if not any(o.part is part for part in parts)]

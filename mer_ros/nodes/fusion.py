@@ -1,6 +1,7 @@
 """Fusion node: utterances, transcripts and visual windows in; one emotion for each utterance out.
 
-Subscribes `utterance`, `transcript`, `visual_window`; publishes `emotion`, `emotion/live`, `emotion/events` and, if
+Subscribes `utterance`, `transcript`, `visual_window`, and `/diagnostics` for whether who publishes these is there;
+publishes `emotion`, `emotion/live`, `emotion/events` and, if
 asked to, `emotion/classification`.
 Services `~/reset_dialogue`, `~/get_turns`; who is named on `people/forgotten` is forgotten. It runs the emotion
 models; everything else is the pipeline's.
@@ -9,8 +10,10 @@ models; everything else is the pipeline's.
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Mapping
 
+from diagnostic_msgs.msg import DiagnosticArray
 from mer_msgs.msg import Emotion, Transcript, Utterance, VisualWindow
 from mer_msgs.srv import GetTurns, ResetDialogue
 from std_msgs.msg import String
@@ -21,11 +24,12 @@ from mer_ros.fusion.fuser import EmotionFuser
 from mer_ros.nodes import qos
 from mer_ros.nodes.base import PipelineNode
 from mer_ros.nodes.classified import Classified
+from mer_ros.nodes.contact import Contact
 from mer_ros.nodes.conversions.audio import utterance_of
 from mer_ros.nodes.conversions.emotions import emotion_message, turn_message
 from mer_ros.nodes.conversions.vision import window_of
 from mer_ros.nodes.conversions.words import transcript_of
-from mer_ros.nodes.health import WARN, Condition
+from mer_ros.nodes.health import OURS, WARN, Condition
 from mer_ros.nodes.live import Live
 from mer_ros.nodes.process import spin
 from mer_ros.settings.tables import FUSION
@@ -33,6 +37,7 @@ from mer_ros.utterance import PAUSE
 
 _POLL_S = 0.05
 _LOOK_AROUND_S = 1.0
+_TOPICS = {Modality.TEXT: "transcript", Modality.FACE: "visual_window", Modality.AUDIO: "utterance"}
 _MANY_MISSED = 0.5  # share of the last utterances without a modality that is worth a warning
 
 
@@ -47,6 +52,8 @@ class FusionNode(PipelineNode):
         self._providers: Mapping[str, str] = {}
         self._classified: Classified | None = None
         self._frame_id = ""
+        self._contact = Contact()
+        self._lost = 0  # utterances
         self.create_service(ResetDialogue, "~/reset_dialogue", self._reset_dialogue)
         self.create_service(GetTurns, "~/get_turns", self._get_turns)
         self.create_subscription(String, "people/forgotten", self.guarded(self._on_forgotten), qos.forgotten())
@@ -57,6 +64,7 @@ class FusionNode(PipelineNode):
         experts, self._providers = stages.experts(p)
         self._fuser = stages.fuser(p, experts)
         self._emotion = self.speak(Emotion, "emotion", qos.emotions())
+        self._lost = 0
         self._live = Live(self)
         self._classified = Classified(self) if p["classification"] else None
         for name, provider in self._providers.items():
@@ -67,6 +75,8 @@ class FusionNode(PipelineNode):
         self.listen(Utterance, "utterance", self._on_utterance, qos.events())
         self.listen(Transcript, "transcript", self._on_transcript, qos.events())
         self.listen(VisualWindow, "visual_window", self._on_window, qos.events())
+        self.listen(DiagnosticArray, "/diagnostics", self._on_diagnostics, qos.told())
+        self._contact = Contact()
         self.tick(_POLL_S, self._on_tick)
         self.tick(_LOOK_AROUND_S, self._look_around)
 
@@ -82,13 +92,15 @@ class FusionNode(PipelineNode):
         """Tell counts, and whether a modality is often missed."""
         counts = self._fusion.counts
         providers = {f"provider_{name}": provider for name, provider in self._providers.items()}
-        values = {**counts, **self._live.counts, **providers}
+        values = {**counts, **self._live.counts, **self._contact.counts, **providers}
         if self._classified:
             values["classification"] = self._classified.condition
         failed = sorted(name for name in counts if name.endswith("_failed"))
         missed = [m.value for m in Modality if self._fusion.missed_lately(m) > _MANY_MISSED]
         if failed:
             return Condition(WARN, f"models failed: {', '.join(f'{name} {counts[name]}' for name in failed)}", values)
+        if self._contact.trouble:
+            return Condition(WARN, self._contact.trouble, values)
         if missed:
             return Condition(WARN, f"{' and '.join(missed)} often came too late or not at all", values)
         return Condition(values=values)
@@ -102,9 +114,16 @@ class FusionNode(PipelineNode):
         self._frame_id = message.header.frame_id
         utterance = utterance_of(message)
         self._publish(self._fusion.utterance(utterance, self.now_ns()))
+        self._tell_lost(utterance.id)
         if utterance.ended_by == PAUSE:
             self._look_ahead()
             self._fusion.prepare()
+
+    def _tell_lost(self, before: int) -> None:
+        lost = self._fusion.counts["lost_utterances"]
+        if lost > self._lost:
+            self.get_logger().warning(f"{lost - self._lost} utterances before number {before} never came")
+        self._lost = lost
 
     def _on_transcript(self, message: Transcript) -> None:
         self._publish(self._fusion.transcript(transcript_of(message), self.now_ns()))
@@ -134,8 +153,18 @@ class FusionNode(PipelineNode):
 
     def _look_around(self) -> None:
         """Wait only for senses that are there: a graph without a camera is as fast as its voice."""
-        topics = {Modality.TEXT: "transcript", Modality.FACE: "visual_window", Modality.AUDIO: "utterance"}
-        self._fusion.expect(m for m, topic in topics.items() if self.count_publishers(self.resolve_topic_name(topic)))
+        there = {m: self.get_publishers_info_by_topic(self.resolve_topic_name(t)) for m, t in _TOPICS.items()}
+        self._fusion.expect(modality for modality, publishers in there.items() if publishers)
+        names = (_full_name(p.node_namespace, p.node_name) for publishers in there.values() for p in publishers)
+        for sentence in self._contact.look(names, time.monotonic()):
+            self.get_logger().warning(sentence)
+
+    def _on_diagnostics(self, message: DiagnosticArray) -> None:
+        for status in message.status:
+            if status.hardware_id == OURS:
+                said = self._contact.heard(status.name, time.monotonic())
+                if said:
+                    self.get_logger().warning(said)
 
     def _on_forgotten(self, message: String) -> None:
         if self._fuser is not None:  # a fusion that is not configured knows nobody
@@ -162,6 +191,11 @@ class FusionNode(PipelineNode):
             response.dialogue_id, turns = self._fuser.turns(request.count)
             response.turns = [turn_message(turn) for turn in turns]
         return response
+
+
+def _full_name(namespace: str, name: str) -> str:
+    """Return a node's name as its diagnostics give it."""
+    return f"{namespace}/{name}".strip("/").replace("//", "/")
 
 
 def main() -> int:
