@@ -6,7 +6,6 @@ What is costly to load and keeps nothing of a recording (detector, recogniser, e
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -95,7 +94,6 @@ def told_faces(p: Values) -> ToldFaces | None:
 
 def observer(p: Values, faces: FaceDetector, apart: FaceEncoder | None = None, **changed: int) -> FaceObserver:
     """What the camera node runs. changed: options that differ from the parameters."""
-    importlib.import_module("scipy.optimize")  # the tracker's: not to be loaded while frames wait
     tracker = TrackerOptions(**p.group("tracker"))
     if isinstance(faces, ToldFaces):  # to ask them costs nothing
         tracker = replace(tracker, steady_period_ms=0)
@@ -131,7 +129,7 @@ def outside_words(p: Values) -> OutsideWords:
 
 def experts(p: Values) -> tuple[Experts, Mapping[str, str]]:
     """The models of the fusion node, and for each of them the provider that runs it."""
-    from mer_ros.experts import ExpertOptions, load_experts  # SciPy: nodes without models start sooner without it
+    from mer_ros.experts import ExpertOptions, load_experts  # nodes without models start sooner without it
 
     return load_experts(
         ExpertOptions(

@@ -11,7 +11,6 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import fft
 
 from mer_ros.audio.filter_banks import CHROMA_COUNT, MFCC_COUNT, chroma_bank, cosine_basis, mel_bank
 from mer_ros.errors import InputError
@@ -118,7 +117,7 @@ def _spectral_features(
 ) -> NDArray[np.float64]:
     """Fill columns 3 to 33; returns the last frame's spectrum as a distribution, for the next frame's flux."""
     bins = WINDOW // 2
-    transform = fft.rfft(frames)[:, :bins]
+    transform = np.fft.rfft(frames)[:, :bins]
     power = np.square(transform.real)
     power += np.square(transform.imag)
     power /= bins**2

@@ -12,7 +12,6 @@ from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft
 
 from mer_ros.utterance import SAMPLE_RATE
 
@@ -25,7 +24,7 @@ _SPECTRUM = 512  # samples in the middle of a frame that its spectrum is of
 _LOWEST_HZ, _HIGHEST_HZ = 60.0, 600.0
 _HALF_RATE = SAMPLE_RATE // 2  # pitch is looked for in pairs of samples
 _LAGS = np.arange(int(_HALF_RATE / _HIGHEST_HZ), int(_HALF_RATE / _LOWEST_HZ) + 2)
-_TRANSFORM = fft.next_fast_len(_WINDOW // 2 + int(_LAGS[-1]) + 1, real=True)
+_TRANSFORM = 540  # at least half a window and the longest lag; its factors are small
 _OCTAVE_COST = 0.02  # of strength, an octave: of equal peaks the higher pitch is meant
 _VOICED = 0.45  # strength, as in Boersma's program
 _QUIET_DB = -40.0  # below the loudest frame: not voiced, whatever the strength
@@ -65,14 +64,14 @@ def prosody(sound: NDArray[np.floating]) -> NDArray[np.float32]:
 def _windows() -> tuple[Array, Array]:
     """A Hann window for the pairs of a frame, and its autocorrelation at the lags, over that at 0."""
     window = np.hanning(_WINDOW // 2 + 2)[1:-1]
-    own = fft.irfft(np.square(np.abs(fft.rfft(window, _TRANSFORM))), _TRANSFORM)
-    return window.astype(np.float32), (own[_LAGS] / own[0]).astype(np.float32)
+    own = np.fft.irfft(np.square(np.abs(np.fft.rfft(window, _TRANSFORM))), _TRANSFORM)
+    return window, own[_LAGS] / own[0]
 
 
 def _levels(frames: Array) -> tuple[Array, Array]:
     """dB of each frame below the loudest, [T]; and of its bands below the frame's whole, [T, 5]."""
     first = (_WINDOW - _SPECTRUM) // 2
-    spectrum = fft.rfft(frames[:, first : first + _SPECTRUM] * np.hanning(_SPECTRUM).astype(np.float32))
+    spectrum = np.fft.rfft(frames[:, first : first + _SPECTRUM] * np.hanning(_SPECTRUM))
     power = np.square(spectrum.real) + np.square(spectrum.imag)
     edges = [round(f * _SPECTRUM / SAMPLE_RATE) for f in _BANDS_HZ[:-1]]
     bands = np.add.reduceat(power, edges, axis=1).astype(np.float64)
@@ -87,10 +86,10 @@ def _pitches(frames: Array) -> tuple[Array, Array]:
     window, own = _windows()
     pairs = frames[:, 0::2] + frames[:, 1::2]
     pairs = (pairs - pairs.mean(axis=1, keepdims=True)) * window
-    spectrum = fft.rfft(pairs, _TRANSFORM)
+    spectrum = np.fft.rfft(pairs, _TRANSFORM)
     power = np.square(spectrum.real) + np.square(spectrum.imag)
-    correlation = fft.irfft(power, _TRANSFORM)
-    at_lags = (correlation[:, _LAGS] / np.maximum(correlation[:, :1], 1e-12) / own).astype(np.float64)
+    correlation = np.fft.irfft(power, _TRANSFORM)
+    at_lags = correlation[:, _LAGS] / np.maximum(correlation[:, :1], 1e-12) / own
     inner = at_lags[:, 1:-1]
     peak = (inner > at_lags[:, :-2]) & (inner >= at_lags[:, 2:])
     octaves = np.log2(_HALF_RATE / _LAGS[1:-1] / 100)

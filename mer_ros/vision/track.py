@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.utterance import Box
+from mer_ros.vision.assignment import least_cost
 from mer_ros.vision.detector import Detection
 
 Place = NDArray[np.float64]  # middle x, middle y, width, height
@@ -139,10 +140,7 @@ def assign(
     cost = np.array([[track.cost(place, look, now_ns) for place, look in pairs] for track in tracks])
     if cost.size == 1:
         return {0: tracks[0]} if cost[0, 0] < REFUSED else {}
-    from scipy.optimize import linear_sum_assignment  # a third of a node's start, which others should not wait for
-
-    rows, columns = linear_sum_assignment(cost)
-    return {int(column): tracks[row] for row, column in zip(rows, columns, strict=True) if cost[row, column] < REFUSED}
+    return {column: tracks[row] for row, column in least_cost(cost) if cost[row, column] < REFUSED}
 
 
 def overlap(a: Place, b: Place, share: float = 0.67) -> bool:
