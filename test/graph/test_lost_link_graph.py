@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.graph, pytest.mark.slow, pytest.mark.timeout(400)]
 DELAY_MS, LOSS = 100.0, 0.05
 DOWN_S = 10.0
 UTTERANCES = 6
-# A busy machine is late with words and windows. What a link needs, not a machine, is asked of the deadline as shipped.
+# On a quiet machine the deadline as shipped is enough: 2.0 s after the link is up; a busy one is late with words as well.
 PATIENT = (
     "/**/fusion:\n  ros__parameters:\n    fusion.deadline_ms: 20000.0\n"
     "/**/camera:\n  ros__parameters:\n    load.shed: false\n"
@@ -69,8 +70,7 @@ def played(own_domain: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     params = logs / "patient.yaml"
     params.write_text(PATIENT)
     environment = {**os.environ, "ROS_LOG_DIR": str(logs)}
-    for name in ("ROS_AUTOMATIC_DISCOVERY_RANGE",):
-        environment.pop(name, None)
+    del environment["ROS_AUTOMATIC_DISCOVERY_RANGE"]  # the module's own keeps to one host
     processes: list[subprocess.Popen[str]] = []
     with hosts() as made:
         made.link(delay_ms=DELAY_MS, loss=LOSS)
@@ -123,7 +123,7 @@ def test_what_comes_late_has_the_times_when_it_was_said(played):
     emotions = played.ear.emotions
     first_ns = emotions[0]["start_ns"]
     spoken_s = (SampleDialogue().duration_ns or 0) / 1e9
-    for one, other in zip(emotions, emotions[1:], strict=False):
+    for one, other in pairwise(emotions):
         assert one["end_ns"] <= other["start_ns"]
         assert other["stamp_ns"] == other["start_ns"]
     assert (emotions[-1]["end_ns"] - first_ns) / 1e9 < spoken_s
