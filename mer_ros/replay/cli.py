@@ -70,7 +70,7 @@ def _replay(given: argparse.Namespace) -> int:
 
 
 def _print(console: Console, summary: Mapping[str, Any], problems: Sequence[str], wall_s: float) -> None:
-    from mer_ros.replay.run import BROKE_OFF
+    from mer_ros.replay.account import BROKE_OFF
 
     emotions: Mapping[str, int] = summary["emotions"]
     found: Sequence[str] = sorted((name for name in emotions if emotions[name]), key=lambda name: -emotions[name])

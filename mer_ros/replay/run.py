@@ -3,29 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
-from mer_ros import __version__
-from mer_ros.emotion import EMOTIONS, UNKNOWN, EmotionEstimate
+from mer_ros.emotion import EmotionEstimate
 from mer_ros.errors import InputError
 from mer_ros.memory import give_back
 from mer_ros.pipeline import Heard, Parts, Pipeline
+from mer_ros.replay.account import SAMPLE, Account, kind_of
 from mer_ros.replay.bag import RecordingOptions, open_recording
 from mer_ros.replay.cues import Cue, Cued, with_cues
 from mer_ros.replay.loaded import Loaded, loaded_for
-from mer_ros.replay.machine import machine, peak_memory_mb
 from mer_ros.replay.media import MediaSource, Recording
 from mer_ros.replay.options import ReplayOptions
 from mer_ros.replay.read_ahead import ReadAhead
-from mer_ros.replay.records import EMOTIONS_FILE, RUN_FILE, SUMMARY_FILE, read_lines
+from mer_ros.replay.records import EMOTIONS_FILE, RUN_FILE, SUMMARY_FILE
 from mer_ros.replay.run_folder import RunFolder, check_usable, write_json
 from mer_ros.replay.sample import SampleDialogue
 from mer_ros.replay.tail import SoundEnd, with_ends
@@ -36,8 +31,6 @@ NS = 1_000_000_000
 MEDIA_START_NS = NS  # files have no clock of their own; stamps of 0 mean "no time" to much of ROS
 TIDY_NS = 30 * NS  # of the recording
 AHEAD_BYTES = 64_000_000
-SAMPLE = "sample"
-BROKE_OFF = "not all was replayed"
 
 Progress = Callable[[float, float | None], None]  # seconds of the recording that are done, and in all where known
 Opened = Callable[[Recording], None]
@@ -88,7 +81,7 @@ def replay_one(
     settings = options.settings()
     source = open_source(path, options)
     if not source.has_audio:
-        topic = ", or name its topic with --audio-topic" if _kind(source) == "bag" else ""
+        topic = ", or name its topic with --audio-topic" if kind_of(source) == "bag" else ""
         raise InputError(
             f"{name or source.name} holds no sound that could be replayed, and each emotion is that of an utterance: "
             f"give a recording with speech{topic}"
@@ -146,13 +139,7 @@ class _Replay:
         self._progress, self._name, self._origin = progress, name, origin
         self._start_ns = MEDIA_START_NS if isinstance(source, MediaSource | SampleDialogue) else 0
         self._zero_ns = self._start_ns + source.zero_ns
-        self._end_ns = self._zero_ns
-        self._counts: Counter[str] = Counter()
-        self._sound_s = self._speech_s = 0.0
-        self._emotions: Counter[str] = Counter()
-        self._latency_ms: dict[str, list[float]] = defaultdict(list)
-        self._refusals: Counter[str] = Counter()
-        self._problem = ""
+        self._account = Account(source, self._zero_ns)
 
     def run(self) -> Summary:
         begun_s, worked_s = time.perf_counter(), time.process_time()
@@ -162,10 +149,11 @@ class _Replay:
             pipeline = self._loaded.pipeline(video=self._source.has_video, on_window=on_window)
             try:
                 for estimate in self._estimates(pipeline):
-                    self._keep(estimate)
+                    self._out.write(estimate)
+                    self._account.keep(estimate)
             except KeyboardInterrupt:
-                self._problem = "it was interrupted"
-                self._recount()
+                self._account.problem = "it was interrupted"
+                self._account.recount(self._folder / EMOTIONS_FILE)
                 raise InterruptedReplay(self._finish(pipeline, begun_s, worked_s)) from None
             return self._finish(pipeline, begun_s, worked_s)
 
@@ -182,13 +170,13 @@ class _Replay:
                 for parts in ahead(self._seen(pipeline, ahead(self._taken(pipeline), _bytes)), _bytes_of_parts):
                     yield from pipeline.fuse(parts)
             except InputError as error:
-                self._problem = str(error)
+                self._account.problem = str(error)
         yield from pipeline.flush()
 
     def _taken(self, pipeline: Pipeline) -> Iterator[Taken]:
         """Read and listen: all that can be done ahead of the frames."""
         events = self._source.events(self._start_ns, chunk_ms=self._options.chunk_ms)
-        ending = with_ends(self._counted(events), self._loaded.silence_s, self._loaded.pause_s)
+        ending = with_ends(self._account.counted(events), self._loaded.silence_s, self._loaded.pause_s)
         cues = self._source.cues(self._start_ns) if isinstance(self._source, Cued) else iter(())
         for event in with_cues(ending, cues):
             try:
@@ -203,19 +191,8 @@ class _Replay:
                 else:
                     yield event
             except InputError as refusal:
-                self._counts["refused_chunks"] += 1
+                self._account.counts["refused_chunks"] += 1
                 yield refusal
-
-    def _counted(self, events: Iterator[Frame | AudioChunk]) -> Iterator[Frame | AudioChunk]:
-        for event in events:
-            length_ns = 0
-            if isinstance(event, AudioChunk):
-                self._sound_s += len(event.samples) / event.sample_rate
-                length_ns = len(event.samples) * NS // event.sample_rate
-            else:
-                self._counts["frames"] += 1
-            self._end_ns = max(self._end_ns, event.stamp_ns + length_ns)
-            yield event
 
     def _seen(self, pipeline: Pipeline, taken: Iterator[Taken]) -> Iterator[Parts]:
         """Look at the frames."""
@@ -225,7 +202,7 @@ class _Replay:
                 tidied_ns = item.stamp_ns
                 give_back()
             if isinstance(item, InputError):
-                self._refusals[str(item)] += 1
+                self._account.refusals[str(item)] += 1
                 continue
             if self._progress:
                 total_ns = self._source.duration_ns
@@ -233,101 +210,24 @@ class _Replay:
             try:
                 parts = pipeline.see(item)
             except InputError as refusal:
-                self._counts["refused_frames"] += 1
-                self._refusals[str(refusal)] += 1
+                self._account.counts["refused_frames"] += 1
+                self._account.refusals[str(refusal)] += 1
                 continue
             if parts.parts or parts.poll:
                 yield parts
-
-    def _keep(self, estimate: EmotionEstimate) -> None:
-        self._out.write(estimate)
-        self._emotions[estimate.emotion] += 1
-        self._speech_s += (estimate.end_ns - estimate.start_ns) / NS
-        for stage, value in estimate.latency_ms.items():
-            self._latency_ms[stage].append(value)
-
-    def _recount(self) -> None:
-        """Count what is written: we may have been interrupted between the writing and the counting."""
-        written = list(read_lines(self._folder / EMOTIONS_FILE))
-        self._emotions = Counter(told["emotion"] for told in written)
-        self._speech_s = sum(told["end_s"] - told["start_s"] for told in written)
 
     def _keep_face(self, window: VisualWindow) -> None:
         if window.samples:
             self._out.thumbnail(window.utterance_id, window.samples[len(window.samples) // 2].face)
 
     def _finish(self, pipeline: Pipeline, begun_s: float, worked_s: float) -> Summary:
-        wall_s = time.perf_counter() - begun_s
-        content, run = self._summary(pipeline), self._run(wall_s, time.process_time() - worked_s)
+        wall_s, cpu_s = time.perf_counter() - begun_s, time.process_time() - worked_s
+        content = {"recording": self._name, **self._account.summary(pipeline, self._loaded)}
+        threads = 3 if self._options.read_ahead else 1
+        run = self._account.run(self._loaded, self._origin, wall_s, cpu_s, threads)
         write_json(self._folder / SUMMARY_FILE, content)
         write_json(self._folder / RUN_FILE, run)
-        return Summary(self._name, self._folder, content, run, self._problem)
-
-    def _summary(self, pipeline: Pipeline) -> dict[str, Any]:
-        source = self._source
-        counts = self._counts + pipeline.counts
-        counts.update({f"recording.{name}": count for name, count in source.counts.items()})
-        warnings = [*source.warnings, *(f"{text} ({n})" for text, n in sorted(self._refusals.items()))]
-        if not source.has_video and not warnings:
-            warnings.append("no video: faces are left out")
-        if counts["listener.robot_speaking_overdue"]:
-            warnings.append(
-                f"robot_speaking told nothing for {pipeline.longest_own_voice_s:g} s since it was true: sound was "
-                "heard again; the robot has to publish false when it has spoken"
-            )
-        if failed := counts["observer.failed"]:
-            warnings.append(f"faces could not be looked for {failed} times; the first: {pipeline.failure}")
-        if self._problem:
-            warnings.append(f"{BROKE_OFF}: {self._problem}")
-        return {
-            "recording": self._name,
-            "kind": _kind(source),
-            "mer": __version__,
-            "chosen": dict(source.chosen),
-            "complete": not self._problem and source.is_whole,
-            "zero_ns": self._zero_ns,
-            "duration_s": round((self._end_ns - self._zero_ns) / NS, 3),
-            "audio_s": round(self._sound_s, 3),
-            "frames": self._counts["frames"],
-            "frame_rate_hz": round(source.frame_rate_hz, 3),
-            "width": source.size[0],
-            "height": source.size[1],
-            "utterances": sum(self._emotions.values()),
-            "speech_s": round(self._speech_s, 3),
-            "emotions": {name: self._emotions[name] for name in (*EMOTIONS, UNKNOWN)},
-            "warnings": warnings,
-            "counts": {name: int(count) for name, count in sorted(counts.items()) if count},
-            "settings": {node: changed for node, p in self._loaded.settings.items() if (changed := p.changed())},
-            "models": self._loaded.models,
-        }
-
-    def _run(self, wall_s: float, cpu_s: float) -> dict[str, Any]:
-        length_s = (self._end_ns - self._zero_ns) / NS
-        return {
-            "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-            "input": self._origin,
-            "machine": machine(),
-            "providers": dict(self._loaded.providers),
-            "recording_s": round(length_s, 3),
-            "wall_s": round(wall_s, 3),
-            "cpu_s": round(cpu_s, 3),
-            "speed": round(length_s / wall_s, 2),
-            "peak_memory_mb": peak_memory_mb(),
-            "threads": 3 if self._options.read_ahead else 1,
-            "latency_ms": {stage: percentiles(values) for stage, values in sorted(self._latency_ms.items())},
-        }
-
-
-def percentiles(values: list[float]) -> dict[str, float]:
-    """Count, median and 95th percentile of what was measured."""
-    p50, p95 = np.percentile(values, [50, 95]).tolist()
-    return {"n": len(values), "p50": round(p50, 3), "p95": round(p95, 3)}
-
-
-def _kind(source: Recording) -> str:
-    if isinstance(source, SampleDialogue):
-        return SAMPLE
-    return "media" if isinstance(source, MediaSource) else "bag"
+        return Summary(self._name, self._folder, content, run, self._account.problem)
 
 
 def _bytes(item: Taken) -> int:

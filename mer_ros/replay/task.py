@@ -10,12 +10,13 @@ from typing import Any
 from mer_ros import __version__
 from mer_ros.emotion import EMOTIONS, UNKNOWN
 from mer_ros.errors import InputError, MerError, OutputError
+from mer_ros.replay.account import SAMPLE
 from mer_ros.replay.bag import find_recordings
 from mer_ros.replay.machine import machine
 from mer_ros.replay.media import Recording
 from mer_ros.replay.options import ReplayOptions
 from mer_ros.replay.records import EMOTIONS_FILE, RUN_FILE, SUMMARY_FILE, TIMINGS_FILE
-from mer_ros.replay.run import SAMPLE, InterruptedReplay, Opened, Progress, replay_one
+from mer_ros.replay.run import InterruptedReplay, Opened, Progress, replay_one
 from mer_ros.replay.run_folder import cannot_write, prepare, write_json
 from mer_ros.report.report import write_report
 
