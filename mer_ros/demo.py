@@ -13,10 +13,7 @@ import time
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
-
-from rich.console import Console
-from rich.live import Live
+from typing import TYPE_CHECKING, Any
 
 from mer_ros import resources
 from mer_ros.errors import InputError, OptionError
@@ -25,8 +22,9 @@ from mer_ros.inference.manifest import choose_entry, load_manifest
 from mer_ros.inference.providers import choose_providers
 from mer_ros.replay.media import MediaSource
 from mer_ros.run import GraphProcesses, Interrupted, check_ros
+from mer_ros.show import Show
 from mer_ros.terminal import kept_clean
-from mer_ros.view import ViewState, ascii_only, fits, line, picture, starting
+from mer_ros.view import ViewState
 from mer_ros.web.cli import add_browser_argument
 from mer_ros.web.show import shown
 
@@ -39,7 +37,6 @@ TROUBLE_S = 10.0  # a node that complains for so long while the graph starts wil
 GRACE_S = 20.0  # after the file's end, for utterances that have no emotion yet
 SETTLE_S = 1.5  # after the file's end, for an utterance that nobody has told of yet
 MANY_RESTARTS = 3
-REDRAW_S = 0.15
 SAFE_DOMAINS = 100  # above 101 the ports of a domain meet those that Linux gives out
 
 
@@ -85,7 +82,7 @@ def run_demo(options: DemoOptions) -> int:
     graph = describe(options.settings)
     os.environ.update(graph.environment)
     with kept_clean(log_dir / "demo.log") as terminal, Interrupted() as interrupted:
-        show = _Show(options, terminal)
+        show = Show(options.title, terminal, plain=options.plain)
         with shown(options.title, show.say, browser=options.browser) if options.page else nullcontext() as feed:
             show.state.page = feed.address if feed else ""
             problem = _watch(GraphProcesses(graph, log_dir), show, interrupted, options, feed)
@@ -107,64 +104,8 @@ def check_models(settings: GraphSettings) -> None:
         choose_entry(entries, task)
 
 
-class _Show:
-    """The view on a terminal, or plain lines."""
-
-    def __init__(self, options: DemoOptions, terminal: TextIO) -> None:
-        self.state = ViewState(options.title)
-        self._console = Console(file=terminal, highlight=False)
-        terminal_like = self._console.is_terminal and not self._console.is_dumb_terminal
-        plain = options.plain or not terminal_like or not fits(self._console)
-        self._ascii = ascii_only(self._console)
-        self._live = None if plain else Live(console=self._console, auto_refresh=False, screen=False)
-        self._said = ""
-        self._drawn = 0.0
-
-    def __enter__(self) -> _Show:
-        if self._live:
-            self._live.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._live:
-            self.state.over = True
-            self._draw()
-            self._live.stop()
-
-    def update(self, watcher: WatcherNode) -> None:
-        """Show what is new."""
-        arrived, watcher.arrived = watcher.arrived, []
-        watcher.forget_stale()
-        if self._live:
-            if arrived or time.monotonic() - self._drawn > REDRAW_S:
-                self._draw()
-            return
-        if not watcher.all_active and not watcher.counts["finals"]:
-            up = [name for name, label in self.state.nodes.items() if label == "active"]
-            self.say("starting: " + ", ".join(up) + " active" if up else starting({}))
-        elif self._said.startswith("starting"):
-            self.say(f"all nodes are active: {self.state.title}")
-        for estimate, after_s in arrived:
-            self._print(line(estimate, after_s))
-
-    def _draw(self) -> None:
-        assert self._live is not None
-        self._drawn = time.monotonic()
-        self._console.width = min(self._console.width, 110)
-        self._live.update(picture(self.state, plain_bars=self._ascii), refresh=True)
-
-    def say(self, text: str) -> None:
-        """A line of its own, once."""
-        if text != self._said:
-            self._print(text)
-            self._said = text
-
-    def _print(self, text: str) -> None:
-        self._console.print(text, markup=False, soft_wrap=True)
-
-
 def _watch(
-    processes: GraphProcesses, show: _Show, interrupted: Interrupted, options: DemoOptions, feed: Feed | None
+    processes: GraphProcesses, show: Show, interrupted: Interrupted, options: DemoOptions, feed: Feed | None
 ) -> str:
     """Run the graph to its end; return what went wrong, or an empty text."""
     import rclpy
@@ -189,7 +130,7 @@ def _loop(
     processes: GraphProcesses,
     executor: Any,
     watcher: WatcherNode,
-    show: _Show,
+    show: Show,
     interrupted: Interrupted,
     options: DemoOptions,
 ) -> str:
@@ -200,7 +141,9 @@ def _loop(
         executor.spin_once(timeout_sec=0.05)
         now = time.monotonic()
         show.state.running_s = now - begin
-        show.update(watcher)
+        arrived, watcher.arrived = watcher.arrived, []
+        watcher.forget_stale()
+        show.update(arrived, is_starting=not (watcher.all_active or watcher.counts["finals"]))
         came_up = came_up or watcher.all_active
         if over_at is None and not processes.poll():
             over_at = now
