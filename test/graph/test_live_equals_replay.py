@@ -3,51 +3,27 @@
 from __future__ import annotations
 
 import sys
-import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
+import patient
 import pytest
 from ear import Ear
 from mer_msgs.msg import AudioChunk as AudioChunkMessage
 
 from mer_ros.emotion import EMOTIONS, SENTIMENTS
-from mer_ros.graph import LIFECYCLE, GraphSettings, describe
 from mer_ros.nodes import qos
 from mer_ros.nodes.conversions.stamps import to_ns
 from mer_ros.replay.options import ReplayOptions
 from mer_ros.replay.records import EMOTIONS_FILE, read_lines
 from mer_ros.replay.run import open_source, replay_one
 from mer_ros.replay.sample import SampleDialogue
-from mer_ros.run import GraphProcesses
 from mer_ros.utterance import AudioChunk
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "replay"))
 from bags import Layout, write_recording
 
 pytestmark = [pytest.mark.graph, pytest.mark.slow, pytest.mark.timeout(600)]
-
-# What live input may lack on a busy machine is given time and room: frames in the queues, parts that come late.
-PATIENT = """
-/**/file_player:
-  ros__parameters:
-    reliability: reliable
-    start_delay_s: 5.0
-    qos_overrides./image_raw.publisher.depth: 500
-    qos_overrides./audio.publisher.depth: 5000
-/**/camera:
-  ros__parameters:
-    reliability: reliable
-    observer.deadline_ms: 30000
-    load.shed: false
-    qos_overrides./image_raw.subscription.depth: 500
-/**/microphone:
-  ros__parameters:
-    qos_overrides./audio.subscription.depth: 5000
-/**/fusion:
-  ros__parameters:
-    fusion.deadline_ms: 60000.0
-"""
 
 
 @dataclass(frozen=True)
@@ -65,29 +41,16 @@ class Told:
 
 def live(play: str, folder: Path) -> tuple[list[Told], int]:
     """The emotions, and how many frames the camera node has seen."""
-    params = folder / "patient.yaml"
-    params.write_text(PATIENT)
     ear = Ear()
     first: list[int] = []
     ear.node.create_subscription(
         AudioChunkMessage, "audio", lambda m: first or first.append(to_ns(m.header.stamp)), qos.audio()
     )
-    graph = describe(GraphSettings(play=play, params_file=str(params)))
-    senses = replace(graph, nodes=tuple(node for node in graph.nodes if not node.ends_graph))
-    player = replace(graph, nodes=tuple(node for node in graph.nodes if node.ends_graph))
     try:
-        with GraphProcesses(senses, folder / "logs") as nodes:
-            assert ear.wait_active(*LIFECYCLE, timeout_s=200), ear.diagnostics
-            with GraphProcesses(player, folder / "logs") as playing:
-                until = time.monotonic() + 300
-                while playing.poll() and nodes.poll() and time.monotonic() < until:
-                    time.sleep(0.1)
-            assert ear.settle(quiet_s=5.0, timeout_s=150)
+        with patient.played(play, folder, ear):
             seen = int(ear.value("camera", "frames"))
     finally:
         ear.close()
-        for log in sorted(folder.glob("logs/*.log")):
-            print(f"--- {log.name}\n{log.read_text(errors='replace')[-2000:]}")
     emotions = [
         Told(
             to_ns(m.start) - first[0],

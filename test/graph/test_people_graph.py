@@ -2,58 +2,26 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
 from types import SimpleNamespace
 
+import patient
 import pytest
 from ear import Ear
 from mer_msgs.srv import ForgetPerson, GetTurns
 from three_people import portraits
 
 from mer_ros.emotion import EMOTIONS
-from mer_ros.graph import LIFECYCLE, GraphSettings, describe
-from mer_ros.run import GraphProcesses
 
 pytestmark = [pytest.mark.graph, pytest.mark.slow, pytest.mark.timeout(600)]
-
-# A busy machine is given time and room, so that what is told does not hang on it.
-PATIENT = """
-/**/file_player:
-  ros__parameters:
-    reliability: reliable
-    start_delay_s: 5.0
-    qos_overrides./image_raw.publisher.depth: 500
-/**/camera:
-  ros__parameters:
-    reliability: reliable
-    observer.deadline_ms: 30000
-    load.shed: false
-    qos_overrides./image_raw.subscription.depth: 500
-/**/fusion:
-  ros__parameters:
-    fusion.deadline_ms: 60000.0
-"""
 
 
 @pytest.fixture(scope="module")
 def played(own_domain, tmp_path_factory) -> SimpleNamespace:
     folder = tmp_path_factory.mktemp("people")
     scene = portraits(folder)
-    params = folder / "patient.yaml"
-    params.write_text(PATIENT)
-    graph = describe(GraphSettings(play=str(scene.path), params_file=str(params)))
-    senses = replace(graph, nodes=tuple(node for node in graph.nodes if not node.ends_graph))
-    player = replace(graph, nodes=tuple(node for node in graph.nodes if node.ends_graph))
     ear = Ear()
     try:
-        with GraphProcesses(senses, folder / "logs") as nodes:
-            assert ear.wait_active(*LIFECYCLE, timeout_s=200), ear.diagnostics
-            with GraphProcesses(player, folder / "logs") as playing:
-                until = time.monotonic() + 300
-                while playing.poll() and nodes.poll() and time.monotonic() < until:
-                    time.sleep(0.1)
-            assert ear.settle(quiet_s=5.0, timeout_s=150)
+        with patient.played(str(scene.path), folder, ear):
             turns = ear.ask(GetTurns, "fusion/get_turns", GetTurns.Request()).turns
             forgotten = ear.ask(ForgetPerson, "camera/forget_person", ForgetPerson.Request(person_id="person-1"))
             # The camera tells the fusion, which has then fewer turns.
@@ -66,8 +34,6 @@ def played(own_domain, tmp_path_factory) -> SimpleNamespace:
             assert ear.wait(told, 30)
     finally:
         ear.close()
-        for log in sorted(folder.glob("logs/*.log")):
-            print(f"--- {log.name}\n{log.read_text(errors='replace')[-2000:]}")
     return SimpleNamespace(scene=scene, ear=ear, turns=turns, forgotten=forgotten.forgotten, left=left)
 
 
