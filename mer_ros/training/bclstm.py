@@ -86,7 +86,8 @@ def fit_turns(
         turns, emotions, sentiments = batch
         there = emotions.sum(dim=2) > 0
         told, felt = network(turns)
-        value = functional.cross_entropy(told[there], emotions[there], weight=by_class, label_smoothing=0.05)
+        balance = by_class.to(told.device)
+        value = functional.cross_entropy(told[there], emotions[there], weight=balance, label_smoothing=0.05)
         return value + 0.3 * functional.cross_entropy(felt[there], sentiments[there], ignore_index=_NONE)
 
     def judge(network: nn.Module) -> float:

@@ -40,7 +40,8 @@ def add_train_parser(subparsers: Any, default_models: Path) -> None:
     parser = subparsers.add_parser(
         "train",
         help="train a model from a corpus",
-        description="Train a model. The same seed gives the same model; a run that was stopped goes on where it was.",
+        description="Train a model. The same seed gives the same model on the same device; a run that was stopped goes "
+        "on where it was.",
         epilog=_TRAIN_HELP,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -63,6 +64,13 @@ def add_train_parser(subparsers: Any, default_models: Path) -> None:
     )
     parser.add_argument("--heard", type=Path, metavar="FILE", help="text minilm: MELD train as `mer heard` heard it")
     parser.add_argument("--face", type=Path, metavar="RUN", help="context: a run whose face stream is taken over")
+    parser.add_argument(
+        "--device",
+        choices=("auto", "cpu", "cuda"),
+        default="auto",
+        help="where networks are trained; auto: an NVIDIA card where torch finds one, else the processor "
+        "(default: %(default)s)",
+    )
     parser.add_argument("--threads", type=int, default=2, metavar="N", help="processor threads (default: 2)")
     parser.add_argument(
         "--bf16",
@@ -125,9 +133,13 @@ def train(arguments: argparse.Namespace) -> int:
     torch = _torch()
     torch.set_num_threads(arguments.threads)
     _needs("matplotlib")  # for the learning curves
+    from mer_ros.training.device import set_device
     from mer_ros.training.loop import set_bfloat16
 
     set_bfloat16(arguments.bf16)
+    device = set_device(arguments.device)
+    if arguments.model != "fusion":  # which is no network
+        print(f"training on {device}", flush=True)
     arch = arguments.arch or ARCHITECTURES.get(arguments.model, ("",))[0]
     run = arguments.output / (arguments.name or "-".join(filter(None, (arguments.model, arch))))
     common: dict[str, Any] = {
@@ -238,6 +250,8 @@ def _check(arguments: argparse.Namespace) -> None:
         raise OptionError("--heard is for the text model minilm alone; leave it out.")
     if arguments.model == "fusion" and arguments.epochs is not None:
         raise OptionError("the fusion is fitted at once, not in epochs; leave out --epochs.")
+    if arguments.model == "fusion" and arguments.device == "cuda":
+        raise OptionError("the fusion is fitted on the processor; leave out --device.")
     if arguments.threads < 1:
         raise OptionError(f"--threads is {arguments.threads}; use 1 or more.")
     if arguments.generated:

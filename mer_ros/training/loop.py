@@ -23,6 +23,7 @@ from tqdm import tqdm
 
 from mer_ros.errors import OptionError
 from mer_ros.training.curves import CURVES_FILE, HISTORY_FILE, draw_curves
+from mer_ros.training.device import made_on, training_device
 
 Batch = tuple[torch.Tensor, ...]
 BF16_MODES = ("auto", "on", "off")
@@ -75,10 +76,12 @@ def set_bfloat16(mode: str) -> None:
     _bf16_mode = mode
 
 
-def use_bfloat16(wanted: bool) -> bool:
-    """Whether a training that has, or has not, asked for mixed precision gets it."""
+def use_bfloat16(wanted: bool, device: torch.device | None = None) -> bool:
+    """Whether a training that has, or has not, asked for mixed precision gets it. device: None: the processor."""
     if _bf16_mode != "auto":
         return _bf16_mode == "on"
+    if device is not None and device.type == "cuda":
+        return wanted and torch.cuda.is_bf16_supported()
     features = torch.cpu.get_capabilities()
     return wanted and any(features.get(name) for name in _BF16_FEATURES)
 
@@ -104,12 +107,16 @@ def fit(
 ) -> list[dict[str, float]]:
     """Fit `network` in place and give one row of history an epoch: epoch, loss, score, lr (at its end), seconds.
 
-    loss(network, batch) is to be made small. batches(generator) yields the `steps` batches of one epoch.
+    loss(network, batch) is to be made small, on the `training_device`, to which network and batches are moved; the
+    network comes back to the processor. batches(generator) yields the `steps` batches of one epoch.
     run: a folder for `checkpoint.pt`, `history.json` and `curves.png`; a checkpoint already there is resumed.
-    score(network): higher is better, measured on the averaged weights in evaluation mode after each epoch.
+    score(network): higher is better, measured on the averaged weights in evaluation mode, on the processor, after
+    each epoch.
     rate(name): the learning rate of a parameter as a share of the common one, 1 where not given.
     until: stop after this epoch of the schedule, whose end another pass with changed batches takes over.
     """
+    device = training_device()
+    network.to(device)
     groups = _groups(network, options, rate or (lambda name: 1.0))
     optimiser = torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
@@ -122,7 +129,7 @@ def fit(
     state: dict[str, Any] = {"epoch": 0, "history": [], "best": None, "best_score": -np.inf}
     checkpoint = run / "checkpoint.pt" if run is not None else None
     if checkpoint is not None and checkpoint.is_file():
-        saved = torch.load(checkpoint, weights_only=True)
+        saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
         if saved["options"] != asdict(options):
             raise OptionError(
                 f"{checkpoint} was made with other options ({saved['options']}); "
@@ -133,7 +140,7 @@ def fit(
         optimiser.load_state_dict(saved["optimiser"])
         schedule.load_state_dict(saved["schedule"])
         state = saved["state"]
-    bfloat16 = use_bfloat16(options.bfloat16)
+    bfloat16 = use_bfloat16(options.bfloat16, device)
     drawn, done = time.perf_counter(), state["epoch"] == options.epochs
     last = options.epochs if until is None else min(until, options.epochs)
     for epoch in range(state["epoch"], last):
@@ -146,8 +153,9 @@ def fit(
         title = f"{run.name if run else 'fit'} {epoch + 1}/{options.epochs}"
         bar = tqdm(batches(generator), title, steps, disable=not progress, mininterval=seldom, leave=False)
         for batch in bar:
-            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
-                value = loss(network, batch)
+            moved = tuple(tensor.to(device) for tensor in batch)
+            with made_on(device), torch.autocast(device.type, torch.bfloat16, enabled=bfloat16):
+                value = loss(network, moved)
             optimiser.zero_grad()
             value.backward()
             nn.utils.clip_grad_norm_(network.parameters(), 5.0)
@@ -158,7 +166,7 @@ def fit(
             bar.set_postfix(loss=f"{value.item():.3f}", refresh=False)
         row = {"epoch": epoch + 1.0, "loss": total / steps, "lr": max(map(float, schedule.get_last_lr()))}
         if score is not None:
-            row["score"] = score(averaged)
+            row["score"] = score(averaged if device.type == "cpu" else copy.deepcopy(averaged).cpu())
             if row["score"] > state["best_score"]:
                 state["best_score"], state["best"] = row["score"], copy.deepcopy(averaged.state_dict())
         row["seconds"] = time.perf_counter() - started
@@ -181,7 +189,7 @@ def fit(
             _write_history(run, state["history"])
     best = options.keep == "best" and state["best"] is not None
     network.load_state_dict(state["best"] if best else averaged.state_dict())
-    network.eval()
+    network.cpu().eval()
     if run is not None and not (done and (run / HISTORY_FILE).is_file()):
         _write_history(run, state["history"])
     return list(state["history"])

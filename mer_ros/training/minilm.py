@@ -94,7 +94,7 @@ def fit_conversations(
         return batches_of(epoch_of(talks, manner, rng), pieces, options.batch_size, rng)[:steps]
 
     def loss(network: nn.Module, batch: Batch) -> torch.Tensor:
-        return conversation_loss(network, batch, by_class, smoothing)
+        return conversation_loss(network, batch, by_class.to(batch[0].device), smoothing)
 
     fit(network, loss, batches, steps, options, run=run, score=judge, rate=rate, progress=progress)
 

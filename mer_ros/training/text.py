@@ -75,7 +75,7 @@ def fit_text(
     def loss(network: nn.Module, batch: Batch) -> torch.Tensor:
         ids, emotions, sentiments = batch
         told, felt = network(ids)
-        value = functional.cross_entropy(told, emotions, weight=weights, label_smoothing=0.05)
+        value = functional.cross_entropy(told, emotions, weight=weights.to(told.device), label_smoothing=0.05)
         if bool((sentiments != NO_SENTIMENT).any()):
             value = value + 0.3 * functional.cross_entropy(felt, sentiments, ignore_index=NO_SENTIMENT)
         return value

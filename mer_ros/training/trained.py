@@ -70,5 +70,5 @@ def load_trained(run: Path) -> Trained:
     path = Path(run) / MODEL_FILE
     if not path.is_file():
         raise ModelError(f"{path} is missing; --run must name a folder that `mer train` has finished.")
-    content = torch.load(path, weights_only=True)
+    content = torch.load(path, map_location="cpu", weights_only=True)
     return Trained(**{**content, "report": Report(**content["report"])})

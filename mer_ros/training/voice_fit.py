@@ -103,7 +103,7 @@ _POSITIONS = VoiceEncoder(0)  # for its rotary positions alone
 
 
 def _turns(frames: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    return _POSITIONS.positions(frames.shape[1])
+    return _POSITIONS.to(frames.device).positions(frames.shape[1])
 
 
 def chances_of(clips: Clips, rows: NDArray[np.int64]) -> NDArray[np.float64]:

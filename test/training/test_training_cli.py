@@ -10,6 +10,7 @@ import sys
 import pytest
 
 from mer_ros.cli import main
+from mer_ros.errors import OptionError
 
 
 def test_help_needs_no_torch():
@@ -52,6 +53,7 @@ def test_without_torch_one_sentence_says_what_to_do(tmp_path, monkeypatch, capsy
         (["train", "gestures", "--data", "."], "gestures"),
         (["train", "text", "--data", ".", "--threads", "0"], "1 or more"),
         (["train", "text", "--data", ".", "--arch", "cnn", "--heard", "f.csv"], "minilm alone"),
+        (["train", "fusion", "--data", ".", "--device", "cuda"], "leave out --device"),
         (["train", "context"], "--data --generated is required"),
         (["train", "context", "--data", ".", "--generated"], "not allowed with"),
         (["train", "face", "--generated"], "--generated is for context and early-fusion"),
@@ -62,6 +64,29 @@ def test_errors_are_one_sentence(arguments, message, capsys):
     shown = capsys.readouterr().err
     assert message in shown
     assert shown.count("\n") == 1
+
+
+def test_a_device_that_is_not_there_is_refused_and_auto_does_without(tmp_path, monkeypatch, capsys):
+    torch = pytest.importorskip("torch", reason="training needs torch, which is not installed")
+    from mer_ros.training.device import set_device, training_device
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert main(["train", "text", "--data", str(tmp_path), "--output", str(tmp_path), "--device", "cuda"]) == 2
+    shown = capsys.readouterr().err
+    assert "finds no NVIDIA card" in shown
+    assert shown.count("\n") == 1
+    assert set_device("auto") == set_device("cpu") == "cpu"
+    assert training_device().type == "cpu"
+    with pytest.raises(OptionError, match='device "tpu" must be one of auto, cpu, cuda'):
+        set_device("tpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert set_device("cpu") == "cpu"  # a card that is there need not be used
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "a card")
+    try:
+        assert set_device("auto") == "cuda (a card)"
+        assert training_device().type == "cuda"
+    finally:
+        set_device("cpu")
 
 
 @pytest.mark.parametrize(
@@ -119,8 +144,10 @@ def test_train_and_export_from_end_to_end(tmp_path, capsys):
     speech_folder(tmp_path, speakers)
     runs = tmp_path / "runs"
     train = ["train", "speech", "--arch", "cnn", "--data", str(tmp_path), "--output", str(runs), "--epochs", "1"]
-    assert main([*train, "--quiet", "--threads", "1"]) == 0, capsys.readouterr().err
-    assert "uar" in capsys.readouterr().out
+    assert main([*train, "--quiet", "--threads", "1", "--device", "cpu"]) == 0, capsys.readouterr().err
+    shown = capsys.readouterr().out
+    assert "training on cpu" in shown
+    assert "uar" in shown
     models = tmp_path / "models"
     assert main(["export", "v", "--run", str(runs / "speech-cnn"), "--models", str(models)]) == 0
     entry = load_model(models, "speech").entry

@@ -78,8 +78,8 @@ class ConversationNet(nn.Module):
         """int64 [B, T] each, turns -1 in padding, to float [B, T, width]."""
         bias = self.attention_bias(turns, speakers)
         x = self.drop(self.norm(self.words(pieces) + self.positions(places(turns))))
-        if torch.is_autocast_enabled("cpu"):
-            bias = bias.to(torch.get_autocast_dtype("cpu"))
+        if torch.is_autocast_enabled(x.device.type):
+            bias = bias.to(torch.get_autocast_dtype(x.device.type))
         for layer in self.layers:
             x = layer(x, bias)
         return x
