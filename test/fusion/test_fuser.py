@@ -2,68 +2,27 @@
 
 from itertools import permutations
 
-import numpy as np
 import pytest
+from told_experts import (
+    OPTIONS,
+    SECOND,
+    UNIFORM,
+    expert,
+    experts,
+    feed,
+    feeling,
+    now,
+    utterance,
+    window,
+    words,
+)
 
-from mer_ros.emotion import EMOTIONS, Modality, ModalityEstimate
-from mer_ros.errors import ModelError, OptionError
-from mer_ros.fusion.experts import EarlyExpert, Expert, Experts
+from mer_ros.emotion import Modality, ModalityEstimate
+from mer_ros.errors import OptionError
+from mer_ros.fusion.experts import Expert, Experts
 from mer_ros.fusion.fuser import EmotionFuser
 from mer_ros.fusion.options import FusionOptions
-from mer_ros.utterance import SpeechState, Transcript, Utterance, VisualWindow
-
-SECOND = 1_000_000_000
-UNIFORM = np.full(7, 1 / 7)
-OPTIONS = FusionOptions(deadline_ms=1000, target_prior=tuple(UNIFORM))
-
-
-def feeling(emotion: str, height: float = 0.7) -> np.ndarray:
-    values = np.full(7, (1 - height) / 6)
-    values[EMOTIONS.index(emotion)] = height
-    return values
-
-
-def expert(modality: Modality, emotion: str = "joy", quality: float = 1.0) -> Expert:
-    def estimate(*_part, **_how):
-        return ModalityEstimate(modality, feeling(emotion), quality=quality, model="told", latency_ms=1.0)
-
-    return Expert(estimate, UNIFORM, 0.8)
-
-
-def failing(*_part, **_how):
-    raise ModelError("the model broke")
-
-
-def experts(**changes) -> Experts:
-    return Experts(**{m.value: expert(m) for m in Modality} | changes)
-
-
-def utterance(number: int, state: SpeechState = SpeechState.ENDED, samples: int = 16_000, first: int = 0) -> Utterance:
-    start = number * 10 * SECOND
-    return Utterance(number, state, start, start + SECOND, np.zeros(samples, np.int16), first)
-
-
-def window(number: int, is_final: bool = True, track: int = 3) -> VisualWindow:
-    start = number * 10 * SECOND
-    return VisualWindow(number, is_final, start, start + SECOND, track, (), 1, 30, 640, 480)
-
-
-def words(number: int, is_final: bool = True, identity: int | None = None) -> Transcript:
-    start = number * 10 * SECOND
-    return Transcript(number if identity is None else identity, start, start + SECOND, "hello there", is_final)
-
-
-def now(number: int, after_s: float = 1.5) -> int:
-    return int((number * 10 + after_s) * SECOND)
-
-
-def feed(fuser: EmotionFuser, number: int, order="uwt", after_s: float = 1.5) -> list:
-    parts = {
-        "u": lambda: fuser.utterance(utterance(number), now(number, after_s)),
-        "w": lambda: fuser.window(window(number), now(number, after_s)),
-        "t": lambda: fuser.transcript(words(number), now(number, after_s)),
-    }
-    return [emotion for part in order for emotion in parts[part]()]
+from mer_ros.utterance import SpeechState, Transcript, Utterance
 
 
 @pytest.mark.parametrize("order", ["".join(p) for p in permutations("uwt")])
@@ -126,14 +85,6 @@ def test_with_nothing_usable_nothing_is_published_but_counted():
     assert fuser.counts["nothing_to_fuse"] == 1
 
 
-def test_a_model_that_raises_costs_only_its_own_modality():
-    fuser = EmotionFuser(experts(audio=Expert(failing, UNIFORM, 0.8)), OPTIONS)
-    (emotion,) = feed(fuser, 1)
-    assert emotion.modalities[1].reason == "the model broke"
-    assert emotion.emotion == "joy"
-    assert fuser.counts["audio_model_failed"] == 1
-
-
 def test_a_restarted_microphone_may_use_its_ids_again():
     fuser = EmotionFuser(Experts(audio=expert(Modality.AUDIO)), OPTIONS)
     first = utterance(1)
@@ -184,58 +135,6 @@ def test_shift_is_told_for_the_same_speaker():
     assert (first.shifted, first.previous_emotion) == (False, "")
     assert (second.shifted, second.previous_emotion) == (True, "joy")
     assert (third.shifted, third.previous_emotion) == (False, "sadness")
-
-
-def test_the_dialogue_model_reads_only_the_past():
-    seen = []
-
-    def dialogue(probabilities, history, same):
-        seen.append((history.copy(), same.copy()))
-        return probabilities
-
-    fuser = EmotionFuser(Experts(audio=expert(Modality.AUDIO), dialogue=dialogue), OPTIONS)
-    for number in (1, 2, 3):
-        fuser.utterance(utterance(number), now(number))
-    assert [int(same.sum()) for _, same in seen] == [1, 2]  # the first turn has no past to read
-    assert all(history.shape == (6, 7) for history, _ in seen)
-
-
-def test_early_fusion_decides_only_when_all_three_are_there():
-    early = EarlyExpert(lambda *_: (feeling("fear", 0.9), np.array([1.0, 0, 0])), "early")
-    fuser = EmotionFuser(experts(early=early), FusionOptions(target_prior=tuple(UNIFORM), early=True))
-    (emotion,) = feed(fuser, 1)
-    assert emotion.emotion == "fear"
-    assert all(np.isnan(m.weight) for m in emotion.modalities)
-    feed(fuser, 2, "ut")
-    (emotion,) = fuser.flush(now(2))
-    assert emotion.emotion == "joy"
-
-
-def test_interim_estimates_come_at_a_bounded_rate_and_use_what_is_fresh():
-    fuser = EmotionFuser(experts(), OPTIONS)
-    assert fuser.live(now(0)) == []
-    fuser.window(window(0, is_final=False), now(0))
-    (live,) = fuser.live(now(0))
-    assert (live.is_final, live.utterance_id, live.face_id) == (False, 0, 3)
-    assert fuser.live(now(0) + 100_000_000) == []
-    assert fuser.live(now(0, 60)) == []  # too old
-
-
-def test_interim_speech_grows_and_ends():
-    lengths = []
-
-    def listen(part, person_id, *, remember=True):
-        lengths.append(len(part.samples))
-        return ModalityEstimate(Modality.AUDIO, feeling("joy"), quality=1.0)
-
-    fuser = EmotionFuser(Experts(audio=Expert(listen, UNIFORM, 0.8)), OPTIONS)
-    fuser.utterance(utterance(1, SpeechState.STARTED, 8000), now(1))
-    assert [e.utterance_id for e in fuser.live(now(1, 1.0))] == [1]
-    fuser.utterance(utterance(1, SpeechState.ONGOING, 3200, first=8000), now(1))
-    assert [e.utterance_id for e in fuser.live(now(1, 2.0))] == [1]
-    fuser.utterance(utterance(1), now(1))
-    assert fuser.live(now(1, 2.6)) == []
-    assert lengths == [8000, 11200, 16000]
 
 
 def test_waiting_utterances_are_bounded():
@@ -300,40 +199,6 @@ def test_a_second_final_transcript_changes_nothing():
     assert fuser.counts["repeated_text"] == 1
 
 
-def test_a_dialogue_model_that_fails_costs_only_the_dialogue():
-    fuser = EmotionFuser(Experts(audio=expert(Modality.AUDIO), dialogue=failing), OPTIONS)
-    emotions = [e for n in (1, 2) for e in fuser.utterance(utterance(n), now(n))]
-    assert [e.emotion for e in emotions] == ["joy", "joy"]
-    assert fuser.counts["dialogue_model_failed"] == 1
-
-
-@pytest.mark.parametrize("bad", [np.full(7, np.nan), np.zeros(7), -feeling("joy")])
-def test_an_expert_that_gives_no_distribution_is_unavailable(bad):
-    broken = Expert(lambda *_: ModalityEstimate(Modality.TEXT, bad, quality=1.0), UNIFORM, 0.8)
-    (emotion,) = feed(EmotionFuser(experts(text=broken), OPTIONS), 1)
-    assert [m.available for m in emotion.modalities] == [True, True, False]
-
-
-def test_an_input_of_no_quality_has_no_say():
-    fuser = EmotionFuser(Experts(audio=expert(Modality.AUDIO, quality=0.0)), OPTIONS)
-    assert fuser.utterance(utterance(1), now(1)) == []
-    assert fuser.counts["nothing_to_fuse"] == 1
-
-
-def test_a_fault_of_a_model_loses_no_utterance():
-    def breaks(part, *_):
-        if part.utterance_id == 1:
-            raise ZeroDivisionError
-        return ModalityEstimate(Modality.TEXT, feeling("joy"), quality=1.0)
-
-    fuser = EmotionFuser(experts(text=Expert(breaks, UNIFORM, 0.8)), OPTIONS)
-    feed(fuser, 1, "uw")
-    feed(fuser, 2, "uwt", after_s=-8.0)
-    first, second = fuser.transcript(words(1), now(1, 2))
-    assert (first.utterance_id, first.modalities[2].available) == (1, False)
-    assert (second.utterance_id, second.modalities[2].available) == (2, True)
-
-
 def test_a_recording_that_begins_again_is_heard_again_in_a_dialogue_of_its_own():
     fuser = EmotionFuser(Experts(audio=expert(Modality.AUDIO)), OPTIONS)
     first = [e for n in (1, 2, 3) for e in fuser.utterance(utterance(n), now(n))]
@@ -353,54 +218,3 @@ def test_a_sense_that_stays_away_is_not_waited_for_until_it_speaks_again():
     assert len(feed(fuser, 5, "wu")) == 1
     assert fuser.utterance(utterance(6), now(6)) == []  # waited for again
     assert len(fuser.window(window(6), now(6))) == 1
-
-
-def test_interim_estimates_forget_an_utterance_that_never_ended():
-    fuser = EmotionFuser(experts(), OPTIONS)
-    fuser.utterance(utterance(1, SpeechState.STARTED, 8000), now(1))
-    fuser.transcript(words(1, is_final=False), now(1))
-    (live,) = fuser.live(now(1, 1.2))
-    assert (live.utterance_id, live.transcript) == (1, "hello there")
-    assert fuser.live(now(1, 30)) == []
-    fuser.window(window(9, is_final=False), now(9))
-    (live,) = fuser.live(now(9, 1.0))
-    assert (live.utterance_id, live.transcript) == (0, "")
-    assert live.start_ns == 90 * SECOND
-
-
-def test_partial_words_of_another_utterance_are_not_told():
-    fuser = EmotionFuser(experts(), OPTIONS)
-    fuser.utterance(utterance(2, SpeechState.STARTED, 8000), now(2))
-    fuser.transcript(words(1, is_final=False), now(2))
-    assert [e.transcript for e in fuser.live(now(2, 1.0))] == [""]
-    feed(fuser, 2)
-    fuser.transcript(words(2, is_final=False), now(2))  # after the end
-    fuser.window(window(2, is_final=False), now(2))
-    assert [e.transcript for e in fuser.live(now(2, 2.0))] == [""]
-
-
-def test_interim_estimates_of_a_new_dialogue_know_nothing_of_the_old_one():
-    fuser = EmotionFuser(Experts(audio=expert(Modality.AUDIO)), OPTIONS)
-    (first,) = fuser.utterance(utterance(1), now(1))
-    fuser.utterance(utterance(50, SpeechState.STARTED, 8000), now(50))
-    (live,) = fuser.live(now(50, 1.0))
-    assert (first.turn, live.turn, live.dialogue_id, live.context) == (1, 1, "", ())
-
-
-def test_a_monologue_keeps_its_last_eight_seconds():
-    lengths = []
-
-    def listen(part, person_id, *, remember=True):
-        lengths.append(len(part.samples))
-        return ModalityEstimate(Modality.AUDIO, feeling("joy"), quality=1.0)
-
-    fuser = EmotionFuser(Experts(audio=Expert(listen, UNIFORM, 0.8)), OPTIONS)
-    for k in range(20):
-        state = SpeechState.ONGOING if k else SpeechState.STARTED
-        piece = Utterance(1, state, 0, (k + 1) * SECOND, np.zeros(16_000, np.int16), k * 16_000)
-        fuser.utterance(piece, (k + 1) * SECOND)
-        assert [e.utterance_id for e in fuser.live((k + 1) * SECOND)] == [1]
-    assert lengths == [min(k + 1, 8) * 16_000 for k in range(20)]
-    quiet = Utterance(1, SpeechState.ONGOING, 0, 22 * SECOND, np.zeros(0, np.int16), 20 * 16_000)
-    fuser.utterance(quiet, 22 * SECOND)
-    assert [e.utterance_id for e in fuser.live(22 * SECOND)] == [1]
