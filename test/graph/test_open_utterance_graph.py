@@ -153,6 +153,36 @@ def test_nodes_that_are_killed_while_somebody_speaks(graph, victims, lost):
     assert {victim: graph.processes.restarts[victim] for victim in victims} == dict.fromkeys(victims, 1)
 
 
+def test_nodes_that_are_killed_when_speech_ends_and_again_while_they_come_up(graph):
+    victims = ("fusion", "speech_to_text")
+    assert graph.all_active()
+    count, restarts = len(graph.ear.ended()), dict(graph.processes.restarts)
+
+    def kill(times: int) -> bool:
+        """Kill them all, and wait until each is there again."""
+        for victim in victims:
+            os.kill(graph.processes.pid_of(victim), signal.SIGKILL)
+            graph.ear.diagnostics.pop(victim, None)
+        wanted = {victim: restarts.get(victim, 0) + times for victim in victims}
+        return graph.ear.wait(
+            lambda: (
+                graph.processes.poll()
+                and {victim: graph.processes.restarts.get(victim, 0) for victim in victims} == wanted
+                and all(victim in graph.ear.diagnostics for victim in victims)
+            ),
+            90,
+        )
+
+    speaking = graph.speak()
+    assert graph.ear.wait(lambda: len(graph.ear.ended()) > count)
+    assert kill(1)
+    speaking.join()
+    assert kill(2)
+    assert graph.all_active()
+    assert graph.understood(FACE, AUDIO, TEXT)
+    assert graph.nothing_twice()
+
+
 def test_a_camera_of_another_size_and_a_microphone_of_another_rate(graph):
     """Both stop in the middle of a word, and come back as other devices would."""
     assert graph.all_active()
