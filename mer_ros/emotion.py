@@ -97,6 +97,11 @@ class EmotionEstimate:
     latency_ms: dict[str, float] = field(default_factory=dict)
 
     @property
+    def who(self) -> str:
+        """The best name there is for who speaks or is seen; empty when nothing of them is known."""
+        return self.person_id or (face_name(self.face_id) if self.face_id else self.voice_id)
+
+    @property
     def shifted(self) -> bool:
         """Whether the speaker's emotion differs from that of their turn before; both must be known."""
         return self._differs(self.previous_emotion)
@@ -108,3 +113,8 @@ class EmotionEstimate:
 
     def _differs(self, before: str) -> bool:
         return before not in ("", UNKNOWN) and self.emotion not in (before, UNKNOWN)
+
+
+def face_name(face_id: int) -> str:
+    """Return what somebody is called while it is not known whose face it is."""
+    return f"face-{face_id}"

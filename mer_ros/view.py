@@ -135,11 +135,7 @@ def feels(estimate: EmotionEstimate) -> str:
 
 def who(estimate: EmotionEstimate) -> str:
     """The best name there is for the one who speaks."""
-    if estimate.person_id:
-        return printable(estimate.person_id)
-    if estimate.face_id:
-        return f"face-{estimate.face_id}"
-    return printable(estimate.voice_id) or "nobody in view"
+    return printable(estimate.who) or "nobody in view"
 
 
 def fits(console: Console) -> bool:

@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass
 from enum import Enum
 
-from mer_ros.emotion import UNKNOWN, EmotionEstimate
+from mer_ros.emotion import UNKNOWN, EmotionEstimate, face_name
 from mer_ros.errors import OptionError
 
 SOMEBODY = "somebody"  # every speaker whose person and voice are not known
@@ -102,7 +102,7 @@ class People:
             self.counts["stale"] += 1
             return events
         name = person_of(estimate)
-        events += self._rename(name, f"face-{estimate.face_id}")
+        events += self._rename(name, face_name(estimate.face_id))
         person = self._people.get(name)
         if person is None:
             events += self._make_room()
@@ -177,7 +177,7 @@ class People:
         return None
 
     def _has_arrived(self, name: str, person: _Person, estimate: EmotionEstimate) -> bool:
-        is_known = name not in (f"face-{estimate.face_id}", SOMEBODY)
+        is_known = name not in (face_name(estimate.face_id), SOMEBODY)
         return is_known or estimate.is_final or estimate.end_ns - person.first_ns >= self.options.arrive_after_ms * 1e6
 
     def _changes(self, person: _Person, estimate: EmotionEstimate, decide: bool) -> bool:

@@ -6,10 +6,9 @@ import math
 from collections import Counter, deque
 from dataclasses import dataclass, field, replace
 
-from mer_ros.emotion import EMOTIONS, SENTIMENTS, UNKNOWN, EmotionEstimate, Modality, ModalityEstimate
+from mer_ros.emotion import EMOTIONS, SENTIMENTS, UNKNOWN, EmotionEstimate, Modality, ModalityEstimate, face_name
 from mer_ros.fusion.dialogue import Dialogue
 from mer_ros.fusion.judge import Judge
-from mer_ros.fusion.names import face_name
 from mer_ros.fusion.open_speech import OpenSpeech
 from mer_ros.fusion.options import FusionOptions
 from mer_ros.fusion.smoothing import RunningMean, SteadyLabel

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import OrderedDict
 
+from mer_ros.emotion import face_name
+
 _FACES = 256  # whose person is remembered
 
 
@@ -31,8 +33,3 @@ class Names:
         for face in faces:
             del self._persons[face]
         return (person_id, *faces)
-
-
-def face_name(face_id: int) -> str:
-    """Return what a face is called while it is not known whose it is."""
-    return f"face-{face_id}"

@@ -7,6 +7,7 @@ from typing import Any
 from mer_msgs.msg import Emotion, Transcript
 from sensor_msgs.msg import CompressedImage, Image
 
+from mer_ros.emotion import face_name
 from mer_ros.nodes import qos
 from mer_ros.nodes.base import PipelineNode
 from mer_ros.nodes.conversions.emotions import estimate_of
@@ -45,7 +46,7 @@ class Annotated:
         """Publish a frame with what is known; call it when all else that the frame brings is done."""
         if not self._listening or not self.overlay.due(frame.stamp_ns):
             return
-        faces = [ShownFace(f.track_id, f.box, f.person_id or f"face-{f.track_id}") for f in eye.in_view]
+        faces = [ShownFace(f.track_id, f.box, f.person_id or face_name(f.track_id)) for f in eye.in_view]
         picture = self.overlay.draw(frame, faces)
         if self._raw.get_subscription_count():
             self._raw.publish(image_message(picture, frame.stamp_ns, frame_id))

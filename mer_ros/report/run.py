@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mer_ros.emotion import EMOTIONS, SENTIMENTS, UNKNOWN, Modality
+from mer_ros.emotion import EMOTIONS, SENTIMENTS, UNKNOWN, Modality, face_name
 from mer_ros.errors import InputError
 from mer_ros.replay.records import EMOTIONS_FILE, RUN_FILE, SUMMARY_FILE, TIMINGS_FILE, read_lines, read_object
 from mer_ros.replay.run_folder import SCORES_FILE, THUMBNAILS
@@ -138,7 +138,7 @@ def _spoken(content: dict[str, Any], latency: dict[str, float], label: str | Non
 
 def _who(content: dict[str, Any]) -> str:
     """The best name there is for the one who speaks."""
-    face = f"face-{content['face']}" if content["face"] else ""
+    face = face_name(content["face"]) if content["face"] else ""
     return str(content["person"] or face or content["voice"] or NOBODY)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from mer_ros.errors import OptionError
+from mer_ros.errors import OptionError, check_ranges
 
 PER_UTTERANCE, ONE = "utterance", "one"
 VOICES = (PER_UTTERANCE, ONE)
@@ -27,9 +27,6 @@ class HumansOptions:
 
     def __post_init__(self) -> None:
         limits = {"face_ms": (100.0, 60_000.0), "voice_ms": (100.0, 600_000.0), "max_tracked": (1, 100)}
-        for name, (least, most) in limits.items():
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise OptionError(f"{name} is {value}; it must lie in {least:g}..{most:g}")
+        check_ranges(self, limits)
         if self.voices not in VOICES:
             raise OptionError(f"voices is '{self.voices}'; choose one of: {', '.join(VOICES)}")

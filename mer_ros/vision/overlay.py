@@ -81,7 +81,7 @@ class Overlay:
                 self._told.popitem(last=False)
         if estimate.transcript and estimate.is_final:
             it = estimate
-            self._hear(_Words(it.utterance_id, it.start_ns, it.end_ns, it.transcript, _name(it)))
+            self._hear(_Words(it.utterance_id, it.start_ns, it.end_ns, it.transcript, it.who or "somebody"))
 
     def transcript(self, transcript: Transcript) -> None:
         """Take words, partial or final."""
@@ -202,7 +202,7 @@ class Overlay:
         if words is None or not words.text.strip() or abs(now_ns - words.end_ns) > self.options.keep_s * 1e9:
             return None
         speaks = (e for e in self._told.values() if e.utterance_id == words.utterance_id and self._speaks(e, now_ns))
-        who = words.who or next((names.get(e.face_id) or _name(e) for e in speaks), "")
+        who = words.who or next((names.get(e.face_id) or e.who or "somebody" for e in speaks), "")
         pad = canvas.px(6)
         lead = canvas.shortened(who[:NAME_CHARS] + "  ", canvas.width // 3) if who else ""
         indent = pad + canvas.text_width(lead)
@@ -216,10 +216,6 @@ class Overlay:
         for number, line in enumerate(lines):
             canvas.text(indent, place.y + pad // 2 + number * canvas.row, line)
         return place
-
-
-def _name(it: EmotionEstimate) -> str:
-    return it.person_id or (f"face-{it.face_id}" if it.face_id else it.voice_id or "somebody")
 
 
 def _percent(share: float) -> str:

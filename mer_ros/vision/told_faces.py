@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mer_ros.errors import OptionError
+from mer_ros.errors import check_ranges
 from mer_ros.utterance import Box, Frame
 from mer_ros.vision.detector import Detection, Image, check_image, clip_box, iou
 
@@ -48,10 +48,7 @@ class ToldOptions:
 
     def __post_init__(self) -> None:
         limits = {"tolerance_ms": (0.0, 5000.0), "hold_ms": (0.0, 400.0), "max_faces": (1, 100)}
-        for name, (least, most) in limits.items():
-            value = getattr(self, name)
-            if not least <= value <= most:
-                raise OptionError(f"{name} is {value}; it must lie in {least:g}..{most:g}")
+        check_ranges(self, limits)
 
 
 @dataclass

@@ -19,7 +19,7 @@ NS = 1_000_000_000
 
 def name_of(it: EmotionEstimate) -> str:
     """The best name there is for the one who speaks or is seen."""
-    return text(it.person_id or (f"face-{it.face_id}" if it.face_id else it.voice_id or "nobody in view"), NAME)
+    return text(it.who or "nobody in view", NAME)
 
 
 def person(it: EmotionEstimate) -> dict[str, Any]:
