@@ -11,6 +11,7 @@ from mer_ros.utterance import Transcript, Utterance, VisualWindow
 
 _CAPACITY = 16  # utterances that wait, and parts whose utterance has not ended yet
 _REMEMBERED = 256  # utterances that have left
+_PATIENCE = 3  # deadlines that an utterance waits that itself came late, as after a link was down: so do its parts
 _SEEN_NEVER = 3  # a sense that stayed away from so many utterances in a row is not waited for until it speaks again
 
 
@@ -38,8 +39,9 @@ class AssemblyLine:
     """Utterances that wait for parts, in the order in which they were spoken.
 
     Only an utterance that has ended makes a place; it leaves once, when all modalities that are expected have spoken
-    or `deadline_ms` after it came, and never before an earlier one: the dialogue is causal. A part finds its
-    utterance by id and time, for ids start again when a microphone node does; a part without an id by time alone.
+    or `deadline_ms` after it came, and never before an earlier one: the dialogue is causal. One that came more than
+    that after it was said waits `_PATIENCE` times as long. A part finds its utterance by id and time, for ids start
+    again when a microphone node does; a part without an id by time alone.
     """
 
     def __init__(self, deadline_ms: float) -> None:
@@ -113,7 +115,7 @@ class AssemblyLine:
             key, item = min(self._waiting.items(), key=lambda pair: pair[1].utterance.start_ns)
             wanted = {modality for modality in expected if self._away[modality] < _SEEN_NEVER}
             if wanted - item.arrived:
-                due = self._is_over(item.received_ns, now_ns) or len(self._waiting) > _CAPACITY
+                due = self._is_over(item.received_ns, now_ns, self._patience(item)) or len(self._waiting) > _CAPACITY
                 if not due:
                     return
             for modality in set(expected) - item.arrived:
@@ -125,9 +127,12 @@ class AssemblyLine:
                 self._gone.popitem(last=False)
             yield item
 
-    def _is_over(self, received_ns: int, now_ns: int) -> bool:
+    def _patience(self, item: Assembly) -> int:
+        return _PATIENCE if item.received_ns - item.utterance.end_ns > self._deadline_ns else 1
+
+    def _is_over(self, received_ns: int, now_ns: int, patience: int = 1) -> bool:
         # A clock that was set back must not make anything wait for ever.
-        return abs(now_ns - received_ns) >= self._deadline_ns
+        return abs(now_ns - received_ns) >= self._deadline_ns * patience
 
     def _drop_orphan(self, orphan: _Orphan) -> None:
         self._orphans.remove(orphan)

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile
 from rclpy.subscription import Subscription
@@ -85,12 +86,18 @@ class PipelineNode(LifecycleNode):
         )
 
     def tick(self, period_s: float, callback: Callable[[], None]) -> None:
-        """Call back at a period of ROS time until the node is deactivated."""
-        self._ticking.append(self.create_timer(period_s, self.guarded(callback)))
+        """Call back until the node is deactivated, at a period of simulated time, or of steady time without any.
 
-    def speak(self, kind: Any, topic: str, profile: QoSProfile) -> Any:
-        """Return a publisher that is silent unless the node is active."""
-        publisher = self.create_lifecycle_publisher(kind, topic, profile, qos_overriding_options=qos.overridable())
+        A timer of ROS time that is not simulated stands still when the system's clock is set back.
+        """
+        simulated = self.get_parameter("use_sim_time").value
+        clock = self.get_clock() if simulated else Clock(clock_type=ClockType.STEADY_TIME)
+        self._ticking.append(self.create_timer(period_s, self.guarded(callback), clock=clock))
+
+    def speak(self, kind: Any, topic: str, profile: QoSProfile, part: str | None = None) -> Any:
+        """Return a publisher that is silent unless the node is active; `part` names one of several of a topic."""
+        overridable = qos.overridable(part)
+        publisher = self.create_lifecycle_publisher(kind, topic, profile, qos_overriding_options=overridable)
         self._speaking.append(publisher)
         return publisher
 

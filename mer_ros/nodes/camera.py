@@ -70,6 +70,7 @@ class CameraNode(PipelineNode):
         self._wanted = observer.options
         self._load = FramePolicy(LoadOptions(**self.parameters.group("load")))
         self._window = self.speak(VisualWindow, "visual_window", qos.events())
+        self._glance = self.speak(VisualWindow, "visual_window", qos.glances(), "interim")
         self._annotated = Annotated(self, stages.overlay(self.parameters))
         self._observer = observer  # with it all of these are there
         self._forgotten.publish(String())  # ids of before, of tracks and persons, mean others from now on
@@ -189,7 +190,8 @@ class CameraNode(PipelineNode):
         for window in windows:
             if window.is_final:
                 self._frameless = 0 if window.frames_seen else self._frameless + 1
-            self._window.publish(window_message(window, self._frame_id))
+            publisher = self._window if window.is_final else self._glance
+            publisher.publish(window_message(window, self._frame_id))
 
 
 def main() -> int:

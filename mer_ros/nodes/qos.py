@@ -17,8 +17,13 @@ def audio() -> QoSProfile:
 
 
 def events() -> QoSProfile:
-    """Utterances, transcripts and windows: all of them, in order."""
+    """Utterances, transcripts and final windows: all of them, in order."""
     return _profile(64)
+
+
+def glances() -> QoSProfile:
+    """Interim windows: only the newest of each face count; after a gap they must not keep the final ones waiting."""
+    return _profile(16)
 
 
 def emotions() -> QoSProfile:
@@ -51,9 +56,9 @@ def forgotten() -> QoSProfile:
     return _profile(32, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
-def overridable() -> QoSOverridingOptions:
-    """Let `qos_overrides.<topic>.<publisher|subscription>.<policy>` parameters change a profile."""
-    return QoSOverridingOptions.with_default_policies()
+def overridable(part: str | None = None) -> QoSOverridingOptions:
+    """Let `qos_overrides.<topic>.<publisher|subscription>[_<part>].<policy>` parameters change a profile."""
+    return QoSOverridingOptions.with_default_policies(entity_id=part)
 
 
 def _profile(

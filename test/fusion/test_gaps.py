@@ -72,3 +72,15 @@ def test_what_comes_long_after_it_was_said_waits_for_its_words_and_is_told_once(
     late = [*fusion.utterance(said(3), up_ns + SECOND), *fusion.transcript(words(3), up_ns + SECOND)]
     assert late == []
     assert fusion.counts["repeated_utterance"] == fusion.counts["late_part"] == 1
+
+
+@pytest.mark.parametrize(("came_s", "waits_s"), [(11.5, 1), (60, 3)])
+def test_what_itself_came_late_waits_longer_for_its_parts(came_s, waits_s):
+    """Nobody waits for it any more, and what belongs to it comes over the same link."""
+    fusion = fuser()
+    came_ns = int(came_s * SECOND)
+    assert fusion.utterance(said(1), came_ns) == []
+    assert fusion.poll(came_ns + waits_s * SECOND - 1) == []
+    (emotion,) = fusion.poll(came_ns + waits_s * SECOND)
+    assert [m.available for m in emotion.modalities] == [False, True, False]
+    assert fusion.transcript(words(1), came_ns + waits_s * SECOND) == []

@@ -24,7 +24,7 @@ pytestmark = [pytest.mark.graph, pytest.mark.slow, pytest.mark.timeout(400)]
 DELAY_MS, LOSS = 100.0, 0.05
 DOWN_S = 10.0
 UTTERANCES = 6
-# On a quiet machine the deadline as shipped is enough: 2.0 s after the link is up; a busy one is late with words as well.
+# The deadline as shipped is enough for the link; a busy machine is late for reasons of its own.
 PATIENT = (
     "/**/fusion:\n  ros__parameters:\n    fusion.deadline_ms: 20000.0\n"
     "/**/camera:\n  ros__parameters:\n    load.shed: false\n"
