@@ -78,7 +78,9 @@ class GraphSettings:
     log_level: str = _setting("info", "least severity that is logged", LOG_LEVELS)
     use_sim_time: bool | None = _setting(None, "take the time from /clock; empty: as the parameters say")
     respawn: bool = _setting(True, "start a node again when it ends by itself")
-    composed: bool = _setting(False, "run all nodes in one process: less memory, but they end together")
+    composed: bool = _setting(
+        False, "run all nodes in one process: less memory, but a crash of the process is one of all"
+    )
 
     def __post_init__(self) -> None:
         for item in fields(self):

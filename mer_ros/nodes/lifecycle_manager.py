@@ -2,8 +2,9 @@
 
 It asks each node for its state, and for the next transition towards `active`; nothing else. An answer may be lost, as
 a server drops it that has not found the reader of its client in time: after some seconds without one the state is
-looked at, and tells how to go on. A node that refuses a transition is tried again more and more seldom, and those
-after it are brought up meanwhile. Only what this manager has configured itself, and has not seen active since, is
+looked at, and tells how to go on; at once when a fresh node of that name has come, as one that was killed seems to be
+there for a while. A node that refuses a transition is tried again more and more seldom, and those after it are brought
+up meanwhile. Only what this manager has configured itself, and has not seen active since, is
 activated: a node that was deactivated by somebody else is left alone, also by a manager that has been started again.
 An unconfigured node is brought up, as that is what a node is after a crash; but not if it is the same that was seen
 active: then somebody has cleaned it up. A node is the same while its endpoints are: one that is made anew, in a new
@@ -30,6 +31,7 @@ from mer_ros.nodes.process import spin
 
 _PERIOD_S = 0.1
 _ANSWER_TICKS = 50  # a request without an answer for so long is given up
+_STATE_TICKS = 10  # likewise one for the state, twice as long each time: it may have come before the node could take it
 _FIRST_PAUSE, _LONGEST_PAUSE = 10, 300  # ticks between tries to configure a node that refuses
 _TURN_TICKS = 150  # those after a node wait for it so long at most
 
@@ -42,6 +44,7 @@ class Ward:
     ours: we have asked it to configure itself, and not seen it active since. refused: our last request.
     endpoints: identifies the nodes of this name; of one that was killed for a while as well. known: those of them that
     were there when it was seen up. left: it is as somebody else wants it.
+    there: those of them that were there when it was asked. patience: ticks that its state is waited for.
     """
 
     name: str
@@ -51,11 +54,14 @@ class Ward:
     state: int = State.PRIMARY_STATE_UNKNOWN
     asked: Any = None  # the request under way
     asked_ticks: int = 0
+    changing: bool = False  # it is one for a transition
     brought_up: bool = False
     ours: bool = False
     refused: bool = False
     known: frozenset[bytes] = frozenset()
     left: bool = False
+    there: frozenset[bytes] = frozenset()
+    patience: int = _STATE_TICKS
     passed: bool = False
     turn: int = 0
     pause: int = _FIRST_PAUSE
@@ -116,9 +122,11 @@ class LifecycleManager(Node):
     def _care(self, ward: Ward) -> None:
         if ward.asked is not None:
             ward.asked_ticks += 1
-            if ward.asked_ticks > _ANSWER_TICKS:
+            patience = _ANSWER_TICKS if ward.changing else ward.patience
+            if ward.asked_ticks > patience or not ward.endpoints() <= ward.there:
                 given_up, ward.asked, ward.state = ward.asked, None, State.PRIMARY_STATE_UNKNOWN
                 given_up.cancel()  # calls back at once
+                ward.patience = min(2 * ward.patience, _ANSWER_TICKS)
                 self.health.counts["unanswered_requests"] += 1
             return
         if ward.wait > 0:
@@ -132,19 +140,20 @@ class LifecycleManager(Node):
         elif ward.state == State.PRIMARY_STATE_INACTIVE and ward.ours:
             self._change(ward, Transition.TRANSITION_ACTIVATE)
         else:
+            ward.changing = False
             self._ask(ward, ward.get_state.call_async(GetState.Request()), self._on_state)
 
     def _change(self, ward: Ward, transition: int) -> None:
-        ward.brought_up, ward.ours = False, True
+        ward.brought_up, ward.ours, ward.changing = False, True, True
         request = ChangeState.Request(transition=Transition(id=transition))
         self._ask(ward, ward.change_state.call_async(request), self._on_change)
 
     def _ask(self, ward: Ward, future: Any, answer: Any) -> None:
-        ward.asked, ward.asked_ticks = future, 0
+        ward.asked, ward.asked_ticks, ward.there = future, 0, ward.endpoints()
 
         def answered(done: Any) -> None:
             if ward.asked is done:
-                ward.asked, before = None, ward.state
+                ward.asked, before, ward.patience = None, ward.state, _STATE_TICKS
                 answer(ward, done.result())
                 if ward.state != before:
                     self._go_on()

@@ -227,3 +227,23 @@ def test_a_node_whose_refusals_are_lost_is_asked_again_and_does_not_silence_thos
     nodes["second"].refuses = False
     tick(manager, 15)  # its consent is lost as well
     assert states(nodes) == [ACTIVE] * 3
+
+
+def test_a_fresh_node_is_asked_at_once_whoever_does_not_answer(nodes, make_manager):
+    """One that was killed seems to be there for a while: what it is asked gets no answer."""
+    manager = make_manager()
+    tick(manager, 1)
+    assert states(nodes) == [ACTIVE] * 3
+    second = nodes["second"]
+    second.silent = True
+    tick(manager, 1.2)  # the manager waits for the answer of one who is gone
+    second.silent, second.state, second.endpoints = False, UNCONFIGURED, second.endpoints | {b"second life"}
+    tick(manager, 0.3)
+    assert states(nodes) == [ACTIVE] * 3
+
+
+def test_the_state_of_a_node_that_is_slow_to_answer_is_waited_for_ever_longer(nodes, make_manager):
+    nodes["first"].silent = True
+    manager = make_manager()
+    tick(manager, 20)
+    assert manager.health.counts["unanswered_requests"] in (4, 5)  # after 1, 2, 4, 5 and 5 s
