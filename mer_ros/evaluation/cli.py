@@ -93,6 +93,7 @@ def add_evaluate_parser(subparsers: Any, default_models: Path) -> None:
         if task == "speech":
             sub.add_argument("--speakers", default="", help="only these, such as ravdess-15,ravdess-16")
             sub.add_argument("--corpus", default="", help="only this one, such as ravdess")
+            sub.add_argument("--orders", type=int, default=0, metavar="N", help="also each speaker's clips in N orders")
         if task == "text":
             sub.add_argument("--heard", type=Path, nargs="+", default=(), metavar="FILE", help=HEARD_HELP)
         if task in _ROBUST_HELP:
@@ -112,6 +113,11 @@ def _one(args: argparse.Namespace) -> int:
         if args.heard:
             told["heard"] = [heard_words(model, path) for path in args.heard]
         _print_words(told["short_answers"], told.get("heard", ()))
+    if getattr(args, "orders", 0):
+        from mer_ros.evaluation.orders import over_orders
+
+        told["orders"] = over_orders(model, read_clips(args.data, speakers, args.corpus), args.orders)
+        _print_orders(told["orders"])
     if getattr(args, "robust", False):
         if args.task == "speech":
             from mer_ros.evaluation.voice_conditions import voice_robustness
@@ -147,7 +153,7 @@ def _all(args: argparse.Namespace) -> int:
                 target.score.replace("_", " "),
                 f"{getattr(result.scores, target.score):.3f}",
                 f"{target.least:.3f}",
-                f"{result.scores.ece:.3f}",
+                f"{result.scores.ece:.3f} ({result.ece_by_chance[0]:.3f})",
                 "met" if is_met else "MISSED",
                 f"{result.ms_p50:.1f}",
             )
@@ -156,8 +162,9 @@ def _all(args: argparse.Namespace) -> int:
     console = Console(markup=False, highlight=False)
     console.print(table)
     console.print(
-        f"\n* the task's default, which must meet the target, with an ECE of {MOST_ECE} at most. ms: processor time of "
-        "an example, median. Measured on:"
+        f"\n* the task's default, which must meet the target, with an ECE of {MOST_ECE} at most; in brackets: "
+        "what perfectly calibrated answers would show by chance, so few as they are. ms: processor time of an example, "
+        "median. Measured on:"
     )
     for what, names in measured.items():
         console.print(f"- {', '.join(names)}: {what}")
@@ -179,6 +186,14 @@ def _print_words(short: Mapping[str, Any], heard: Sequence[Mapping[str, Any]]) -
             f"weighted F1 {h['weighted_f1']:.4f}, as written {h['written_weighted_f1']:.4f}, drop {h['drop']:.4f}; "
             f"written without exclamation marks {h['unmarked_weighted_f1']:.4f}"
         )
+
+
+def _print_orders(found: Mapping[str, Any]) -> None:
+    low, high = found["uar_range"]
+    Console(markup=False, highlight=False).print(
+        f"{found['orders']} orders: UAR {found['uar']:.4f} on average ({low:.4f} to {high:.4f}); ECE of all their "
+        f"answers together {found['ece']:.4f}, by chance, if calibrated: {found['ece_by_chance']:.4f}"
+    )
 
 
 def _print_robust(found: Mapping[str, Mapping[str, float]], score: str) -> None:
@@ -204,7 +219,8 @@ def _print(result: Evaluation) -> None:
     for name in INTERVALS:
         low, high = result.intervals[name]
         console.print(f"{SCORE_NAMES[name]:<12} {getattr(scores, name):.4f}  [{low:.4f}, {high:.4f}]")
-    console.print(f"{'ECE':<12} {scores.ece:.4f}")
+    mean, most = result.ece_by_chance
+    console.print(f"{'ECE':<12} {scores.ece:.4f}  by chance, if calibrated: {mean:.4f}, 95 % below {most:.4f}")
     if result.alone is not None:
         told = result.alone.scores
         console.print(

@@ -15,7 +15,7 @@ from mer_ros.emotion import EMOTIONS, Modality
 from mer_ros.evaluation.answers import Answers
 from mer_ros.evaluation.held_out import HeldOut
 from mer_ros.evaluation.intervals import bootstrap
-from mer_ros.evaluation.scores import Scores, as_mapping, calibration_error, score
+from mer_ros.evaluation.scores import Scores, as_mapping, chance_error, score
 from mer_ros.evaluation.tuples import Tuples, judged, match
 from mer_ros.evaluation.words import is_short_answer
 from mer_ros.fusion.experts import Experts
@@ -30,7 +30,7 @@ SCORES = ("accuracy", "weighted_f1", "uar", "ece")
 
 @dataclass(frozen=True)
 class FusionEvaluation:
-    """lines, voices, faces: how many different ones the n tuples are made of.
+    """lines, voices, faces: how many different ones the n tuples are made of; dialogues: of how many the lines are.
 
     scores: of all three modalities with the dialogue model, as the live graph has it; intervals: 95 %, by dialogue.
     subsets, subsets_in_dialogue: of each subset, named face+audio+text, without and with the dialogue model.
@@ -44,6 +44,7 @@ class FusionEvaluation:
     lines: int
     voices: int
     faces: int
+    dialogues: int
     scores: Scores
     intervals: dict[str, tuple[float, float]]
     subsets: dict[str, dict[str, float]]
@@ -136,6 +137,7 @@ def evaluate_tuples(
     dialogues = [name for t in tuples for name in t.lines.dialogues.tolist()]
     return FusionEvaluation(
         *counts,
+        dialogues=len(set(dialogues)),
         scores=score(labels, final),
         intervals=bootstrap(labels, final.argmax(axis=1), len(EMOTIONS), dialogues),
         subsets={name_of(s): _figures(labels, p) for s, p in alone.items()},
@@ -157,13 +159,10 @@ def _figures(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> d
     return {name: float(getattr(found, name)) for name in SCORES}
 
 
-def _ece_by_chance(probabilities: NDArray[np.float64], draws: int = 200) -> float:
+def _ece_by_chance(probabilities: NDArray[np.float64]) -> float:
     """As if each answer were right as often as it says; answers to the same input are right together."""
-    rng = np.random.default_rng(1)
     _, which = np.unique(probabilities.round(9), axis=0, return_inverse=True)
-    confidence, which = probabilities.max(axis=1), which.reshape(-1)
-    luck = rng.random((draws, int(which.max()) + 1))
-    return float(np.mean([calibration_error(confidence, row[which] < confidence) for row in luck]))
+    return chance_error(probabilities.max(axis=1), which.reshape(-1))[0]
 
 
 def _thresholds(labels: NDArray[np.int64], probabilities: NDArray[np.float64]) -> dict[str, dict[str, float]]:

@@ -22,7 +22,7 @@ from mer_ros.corpora.text import NO_SENTIMENT, Lines, read_meld
 from mer_ros.emotion import EMOTIONS, SENTIMENTS, ModalityEstimate
 from mer_ros.errors import ModelError
 from mer_ros.evaluation.intervals import bootstrap
-from mer_ros.evaluation.scores import Scores, as_mapping, score
+from mer_ros.evaluation.scores import Scores, as_mapping, chance_error, score
 from mer_ros.fusion.affect import sentiment_probabilities
 from mer_ros.inference import Model, ModelEntry
 from mer_ros.text.conversation import Said
@@ -43,6 +43,8 @@ class Evaluation:
     intervals: 95 % of the scores, see `bootstrap`; drawn by `cluster` (dialogue, speaker, image), of which there are
     `clusters`. sentiment: of the model's own sentiment head, when it has one and the data tell sentiments.
     alone: of a voice model that remembers persons: the same when nothing was heard before any utterance.
+    ece_by_chance: the calibration error that these answers would show by chance if they were perfectly calibrated: its
+    mean, and what 95 % of such cases stay below.
     unavailable: for how many the adapter gave no estimate; they are scored as the model's training prior.
     ms_p50, ms_p95: of one example through the adapter, features and model, in milliseconds. On a processor it is the
     processor's time, of all threads: what one core takes, whatever else the machine does meanwhile.
@@ -56,6 +58,7 @@ class Evaluation:
     cluster: str
     clusters: int
     sentiment: Scores | None
+    ece_by_chance: tuple[float, float]
     unavailable: int
     ms_p50: float
     ms_p95: float
@@ -66,6 +69,7 @@ class Evaluation:
         told = {"model": self.model, "task": self.task, "provider": self.provider, **as_mapping(self.scores)}
         told["intervals"] = {name: list(ends) for name, ends in self.intervals.items()}
         told |= {"intervals_by": self.cluster, "clusters": self.clusters}
+        told |= dict(zip(("ece_by_chance", "ece_by_chance_95"), self.ece_by_chance, strict=True))
         if self.sentiment is not None:
             told |= {"sentiment_weighted_f1": self.sentiment.weighted_f1, "sentiment": as_mapping(self.sentiment)}
         if self.alone is not None:
@@ -81,13 +85,18 @@ def evaluate_text(model: Model, lines: Lines) -> Evaluation:
 
 
 def line_reader(model: Model, lines: Lines) -> Callable[[int], ModalityEstimate]:
-    """What a text model says of line i, after those before it in its dialogue."""
+    """What a text model says of line i, after those before it in its dialogue.
+
+    Lines among which there is no exclamation mark at all count as recognised.
+    """
     text, dialogues = TextEmotion(model), lines.dialogues
+    recognised = not any("!" in line for line in lines.texts)
 
     def estimate(i: int) -> ModalityEstimate:
         first = max(0, i - MOST_PAST)
-        past = [Said(lines.texts[j], lines.speakers[j]) for j in range(first, i) if lines.dialogues[j] == dialogues[i]]
-        return text.estimate(lines.texts[i], past=past, speaker=lines.speakers[i])
+        said = (j for j in range(first, i) if dialogues[j] == dialogues[i])
+        past = [Said(lines.texts[j], lines.speakers[j], recognised) for j in said]
+        return text.estimate(lines.texts[i], past=past, speaker=lines.speakers[i], recognised=recognised)
 
     return estimate
 
@@ -197,6 +206,7 @@ def _evaluate(
         score(sentiments[known], felt[known], SENTIMENTS)
         if tells_sentiment and sentiments is not None and known.any()
         else None,
+        chance_error(rows.max(axis=1)),
         unavailable,
         float(p50),
         float(p95),

@@ -87,6 +87,20 @@ def calibration_error(confidence: NDArray[np.floating], correct: NDArray[np.bool
     return float(np.abs(gap).sum() / len(confidence))
 
 
+def chance_error(
+    confidence: NDArray[np.floating], same: NDArray[np.integer] | None = None, draws: int = 1000
+) -> tuple[float, float]:
+    """Mean and 95th percentile of the `calibration_error` that these confidences, [n], show by chance where each
+    answer is right just as often as it says: with few examples that is far from 0.
+
+    same: int [n], 0 or more: answers to the same example, which are right together.
+    """
+    which = np.arange(len(confidence)) if same is None else same
+    luck = np.random.default_rng(1).random((draws, int(which.max()) + 1))
+    errors = [calibration_error(confidence, row[which] < confidence) for row in luck]
+    return float(np.mean(errors)), float(np.percentile(errors, 95))
+
+
 def calibration_bins(
     confidence: NDArray[np.floating], correct: NDArray[np.bool_], bins: int = ECE_BINS
 ) -> list[dict[str, Any]]:

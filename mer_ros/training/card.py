@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from mer_ros.emotion import EMOTIONS
 from mer_ros.inference import ModelEntry
-from mer_ros.training.record import Record, read_record
+from mer_ros.training.card_rows import order_rows, robust_table, word_rows
+from mer_ros.training.record import Record
 
 # What `mer evaluate` scores, and the score by which a model of a task is judged.
 HEADLINES = {"text": "weighted_f1", "speech": "uar", "face": "accuracy"}
+# Of what joins the senses, which `mer card` measures; see `mer_ros.training.joined`.
+JOINED = {"dialogue": "weighted_f1", "early_fusion": "weighted_f1", "fusion": "weighted_f1"}
 SCORES = {
     "accuracy": "accuracy",
     "weighted_f1": "weighted F1",
     "macro_f1": "macro F1",
     "uar": "unweighted average recall (UAR)",
 }
+# What a fusion's evaluation tells of many cases, in the manifest's words.
+FUSION_TABLES = {
+    "subsets": "synthetic_tuples, without the dialogue model",
+    "subsets_in_dialogue": "synthetic_tuples, with the dialogue model",
+    "ece_if_calibrated": "ece_of_a_calibrated_model_by_chance",
+    "short_answers": "short_answers in synthetic_tuples",
+    "thresholds": "synthetic_tuples at a least confidence, all three with the dialogue model",
+}
 WORDS = ("short_answers", "heard")  # of text models, see `mer_ros.evaluation.words`
+TIMED_ALONE = "one example, its preparation included"
+TIMED = dict.fromkeys(("fusion", "dialogue"), "one decision, fusion and dialogue model, the senses' models left out")
 PICTURES = "pictures"
-TABLE_FILE = "README.md"
 
 
 def confusion_picture(name: str) -> str:
@@ -34,21 +45,40 @@ def curves_picture(name: str) -> str:
 
 
 def summary(task: str, measured: Mapping[str, Any]) -> dict[str, Any]:
-    """Of what was measured, that which the manifest tells: the score that a model is judged by comes first."""
-    told = {"split": measured["on"], "n": measured["n"], HEADLINES[task]: measured[HEADLINES[task]]}
+    """Of what was measured, that which the manifest tells: the score that a model is judged by comes first.
+
+    Scores of made-up data are called what these are: `kind` of what was measured (synthetic, generated).
+    """
+
+    def called(name: str) -> str:
+        return f"{kind}_{name}" if kind and not name.startswith("ms_") else name
+
+    kind, first = measured.get("kind", ""), headline(task)
+    told = {"split": measured["on"], "n": measured["n"], called(first): measured[first]}
     names = (
         *SCORES,
         "ece",
+        "ece_by_chance",
         "alone_uar",
         "alone_ece",
         "sentiment_weighted_f1",
-        *WORDS,
+        *(WORDS if task in HEADLINES else ()),
+        "orders",
+        "weighted_f1_without_the_model",
+        "accuracy_without_the_model",
         "intervals",
         "ms_p50",
         "ms_p95",
         "speakers",
     )
-    return told | {name: measured[name] for name in names if name in measured}
+    told |= {called(name): measured[name] for name in names if name in measured}
+    tables = FUSION_TABLES if task == "fusion" else {}
+    return told | {words: measured[name] for name, words in tables.items() if name in measured}
+
+
+def headline(task: str) -> str:
+    """The score by which a model of a task is judged."""
+    return (HEADLINES | JOINED)[task]
 
 
 def card_text(entry: ModelEntry, record: Record, size: int) -> str:
@@ -58,7 +88,7 @@ def card_text(entry: ModelEntry, record: Record, size: int) -> str:
     lines += [f"- input `{name}`: {spec}" for name, spec in entry.inputs.items()]
     lines += [f"- output `{name}`: {spec}" for name, spec in entry.outputs.items()]
     labels = f"Labels: {', '.join(entry.labels)}. " if entry.labels else ""
-    lines += ["", f"{labels}File: `{entry.file}`, {_size(size)}."]
+    lines += ["", f"{labels}File: `{entry.file}`, {size_text(size)}."]
     if record.parameters:
         lines[-1] += f" It holds {record.parameters:,} parameters."
     if record.difference is not None:
@@ -81,86 +111,77 @@ def card_text(entry: ModelEntry, record: Record, size: int) -> str:
 
 def _measured(entry: ModelEntry, measured: Mapping[str, Any]) -> Iterator[str]:
     by = f"{measured['clusters']:,} {measured['intervals_by']}s" if measured["intervals_by"] != "image" else "images"
-    yield f"Measured by `mer evaluate {entry.task}` through the stage that runs live, on: {measured['on']}."
+    command = "mer card" if entry.task in ("dialogue", "early_fusion") else f"mer evaluate {entry.task}"
+    how = "with the exported file" if entry.task == "early_fusion" else "through the stage that runs live"
+    kind = measured.get("kind", "")
+    yield f"Measured by `{command}` {how}, on: {measured['on']}."
+    if kind:
+        yield f"These data are {kind}: the figures are no accuracy of anything."
     if "alone" in measured:
         yield "Each speaker's clips came in random order; the model knew how the speaker had sounded in those before."
     yield f"n = {measured['n']:,}; the 95 % intervals are bootstrapped over {by}."
     yield ""
-    yield "| measure | value | 95 % |"
+    yield f"| measure{f' ({kind})' if kind else ''} | value | 95 % |"
     yield "|---|---|---|"
     for name, words in SCORES.items():
         low, high = measured["intervals"][name]
         yield f"| {words} | {measured[name]:.3f} | {low:.3f} to {high:.3f} |"
-    yield f"| expected calibration error | {measured['ece']:.3f} | |"
+    yield f"| expected calibration error (ECE) | {measured['ece']:.3f} | |"
+    if "ece_by_chance" in measured:
+        row = f"| ECE of perfectly calibrated answers, by chance | {measured['ece_by_chance']:.3f} | "
+        yield f"{row}to {measured['ece_by_chance_95']:.3f} |"
+    for name in ("weighted_f1", "accuracy"):
+        if (key := f"{name}_without_the_model") in measured:
+            yield f"| {SCORES[name]} without the model | {measured[key]:.3f} | |"
     if "alone" in measured:
         low, high = measured["alone"]["intervals"]["uar"]
         yield f"| each clip alone, nothing heard before: UAR | {measured['alone_uar']:.3f} | {low:.3f} to {high:.3f} |"
         yield f"| each clip alone: expected calibration error | {measured['alone_ece']:.3f} | |"
+    yield from order_rows(measured.get("orders"))
     if "sentiment" in measured:
         felt = measured["sentiment"]
         yield f"| sentiment (3 classes): weighted F1 | {felt['weighted_f1']:.3f} | |"
         yield f"| sentiment: accuracy | {felt['accuracy']:.3f} | |"
         yield f"| sentiment: expected calibration error | {felt['ece']:.3f} | |"
-    yield from _words(measured)
+    yield from word_rows(measured)
     if measured["unavailable"]:
         yield f"| without an answer, counted as the prior's first | {measured['unavailable']} | |"
     yield f"| latency, median | {measured['ms_p50']:.1f} ms | |"
     yield f"| latency, 95 % of all below | {measured['ms_p95']:.1f} ms | |"
     yield ""
-    yield f"Latency: processor time of one example, its preparation included; {measured['machine']}."
+    yield f"Latency: processor time of {TIMED.get(entry.task, TIMED_ALONE)}; {measured['machine']}."
     yield ""
     yield "| class | precision | recall | F1 | n |"
     yield "|---|---|---|---|---|"
     for name, c in measured["per_class"].items():
         yield f"| {name} | {c['precision']:.3f} | {c['recall']:.3f} | {c['f1']:.3f} | {c['support']} |"
     yield ""
-    yield from _robust(measured.get("robust", {}))
+    yield from robust_table(measured.get("robust", {}), SCORES)
+    if entry.task == "fusion":
+        yield from _rows_and_tables([(words, measured[n]) for n, words in FUSION_TABLES.items() if n in measured])
+        yield ""
     yield f"![Confusion matrix of {entry.name}]({confusion_picture(entry.name)})"
-
-
-def _words(measured: Mapping[str, Any]) -> Iterator[str]:
-    """Rows on short answers, and on words as they were heard."""
-    short = measured.get("short_answers", {})
-    for key, words in (("with_context", "after the turns before"), ("without_context", "alone")):
-        if key in short:
-            yield f"| {short['n']} short answers ({words}): weighted F1 | {short[key]['weighted_f1']:.3f} | |"
-    for heard in measured.get("heard", ()):
-        what = f"heard from {' and '.join(heard['voices'])}, word error rate {heard['word_error_rate']:.3f}"
-        yield f"| {what}: weighted F1 | {heard['weighted_f1']:.3f} | |"
-        yield f"| {what}: drop from the {heard['n']:,} lines as written | {heard['drop']:.3f} | |"
-        if "unmarked_weighted_f1" in heard:
-            lost = heard["written_weighted_f1"] - heard["unmarked_weighted_f1"]
-            yield f"| {what}: of that, from exclamation marks, which nobody hears | {lost:.3f} | |"
-
-
-def _robust(found: Mapping[str, Any]) -> Iterator[str]:
-    """A table of what is left under worse conditions."""
-    if not found:
-        return
-    same = ', or, for "same answer", the share answered as before' if "same answer" in found else ""
-    yield f"Under worse conditions, {SCORES[found['score']]}{same} (n = {found['n']:,}):"
-    yield ""
-    yield "| changed | how | value |"
-    yield "|---|---|---|"
-    for kind, settings in found.items():
-        if isinstance(settings, Mapping):
-            yield from (f"| {kind} | {how} | {value:.3f} |" for how, value in settings.items())
-    yield ""
 
 
 def _of_training(entry: ModelEntry, measured: Mapping[str, Any] | None) -> Iterator[str]:
     """The figures that the training gave, less what was measured since."""
     known = {"split", "n", *(summary(entry.task, measured) if measured is not None else ())}
     rows = [(n, v) for n, v in entry.metrics.items() if n not in known]
-    tables = [(n, v) for n, v in rows if _is_table(v)]
-    rows = [row for row in rows if row not in tables]
     if rows:
         count = "" if measured is not None else f" (n = {entry.metrics['n']:,})"
         yield f"Measured in its training{count}:"
         yield ""
+        yield from _rows_and_tables(rows)
+
+
+def _rows_and_tables(found: list[tuple[str, Any]]) -> Iterator[str]:
+    """Single figures in one table, then those of several cases in tables of their own."""
+    tables = [(n, v) for n, v in found if _is_table(v)]
+    rows = [row for row in found if row not in tables]
+    if rows:
         yield "| measure | value |"
         yield "|---|---|"
-        yield from (f"| {words} | {value} |" for words, value in _flat(rows))
+        yield from (f"| {words} | {value} |" for words, value in flat(rows))
     for name, table in tables:
         yield from ("", f"{name.replace('_', ' ').capitalize()}:", "")
         columns = list(next(iter(table.values())))
@@ -176,12 +197,12 @@ def _is_table(value: Any) -> bool:
     return len({tuple(row) for row in value.values()}) == 1
 
 
-def _flat(rows: Iterable[tuple[str, Any]], before: str = "") -> Iterator[tuple[str, str]]:
+def flat(rows: Iterable[tuple[str, Any]], before: str = "") -> Iterator[tuple[str, str]]:
     """Names in words; what is inside of a mapping after a colon."""
     for name, value in rows:
         words = before + str(name).replace("_", " ")
         if isinstance(value, Mapping):
-            yield from _flat(value.items(), f"{words}: ")
+            yield from flat(value.items(), f"{words}: ")
         elif isinstance(value, list | tuple):
             yield words, ", ".join(map(_shown, value))
         else:
@@ -192,48 +213,6 @@ def _shown(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else str(value)
 
 
-def _size(size: int) -> str:
+def size_text(size: int) -> str:
+    """Bytes, in kB or MB."""
     return f"{size / 1e6:.2f} MB" if size >= 1e4 else f"{size / 1e3:.1f} kB"
-
-
-def table_text(folder: Path, entries: Sequence[ModelEntry]) -> str:
-    """`models/README.md`: every model in a line, made from the manifest and the records."""
-    lines = ["# Models", "", "Made from the manifest by `mer card`. A name leads to its card; * marks the default", ""]
-    lines[2] += " of its task."
-    measured = [(e, m) for e in entries if (m := read_record(folder, e.name).measured) is not None]
-    if measured:
-        lines += ["| model | task | accuracy | weighted F1 | UAR | ECE | n | ms (95 %) | size |"]
-        lines += ["|---|---|---|---|---|---|---|---|---|"]
-        for entry, m in measured:
-            scores = " | ".join(_with_interval(m, name, entry) for name in ("accuracy", "weighted_f1", "uar"))
-            lines.append(
-                f"| {_link(entry)} | {entry.task} | {scores} | {m['ece']:.3f} | {m['n']:,} | "
-                f"{m['ms_p50']:.1f} ({m['ms_p95']:.1f}) | {_size((folder / entry.file).stat().st_size)} |"
-            )
-        lines += ["", "Bold: the score by which models of a task are judged, with its 95 % interval. Measured on:", ""]
-        lines += [f"- {entry.name}: {m['on']}" for entry, m in measured]
-        lines += ["", f"ms: processor time of an example, its preparation included; {measured[0][1]['machine']}.", ""]
-    rest = [e for e in entries if e not in [m[0] for m in measured]]
-    if rest:
-        lines += ["| model | task | score in training | n | measured on | size |", "|---|---|---|---|---|---|"]
-        for entry in rest:
-            name, value = next(_flat((n, v) for n, v in entry.metrics.items() if n not in ("split", "n")), ("-", "-"))
-            lines.append(
-                f"| {_link(entry)} | {entry.task.replace('_', ' ')} | {name} {value} | {entry.metrics['n']:,} | "
-                f"{entry.metrics['split']} | {_size((folder / entry.file).stat().st_size)} |"
-            )
-        lines.append("")
-    total = sum((folder / file).stat().st_size for file in {e.file for e in entries})
-    lines += [f"All files together: {_size(total)}. A model inherits the terms of its data: see its card.", ""]
-    return "\n".join(lines)
-
-
-def _link(entry: ModelEntry) -> str:
-    return f"[{entry.name}]({entry.name}.md){' *' if entry.default else ''}"
-
-
-def _with_interval(measured: Mapping[str, Any], name: str, entry: ModelEntry) -> str:
-    if name != HEADLINES[entry.task]:
-        return f"{measured[name]:.3f}"
-    low, high = measured["intervals"][name]
-    return f"**{measured[name]:.3f}** [{low:.3f}, {high:.3f}]"

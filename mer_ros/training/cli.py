@@ -104,9 +104,10 @@ def add_card_parser(subparsers: Any, default_models: Path) -> None:
     parser = subparsers.add_parser(
         "card",
         help="measure exported models and write their cards",
-        description="Measure text, speech and face models on the validation data inside of DIR as `mer evaluate` does, "
-        "and write what it gives into the manifest, the cards with their pictures, and the table of models "
-        "(README.md). Without --data nothing is measured: the cards are written anew from what is recorded.",
+        description="Measure models on the validation data inside of DIR as `mer evaluate` does, the fusion on "
+        "synthetic tuples, early-fusion on what it was trained for, and write what it gives into the manifest, the "
+        "cards with their pictures, and the table of models (README.md). Without --data nothing is measured: the "
+        "cards are written anew from what is recorded.",
         epilog="examples:\n  mer card text-glove-lstm --data corpora\n  mer card",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

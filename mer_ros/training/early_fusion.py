@@ -19,7 +19,7 @@ from mer_ros.text.tokens import TOKENS, tokenize
 from mer_ros.training.calibration import fit_temperature, softmax
 from mer_ros.training.corpora.clips import find_clips, load_clips
 from mer_ros.training.export import Graph, Head
-from mer_ros.training.generated import Aligned, aligned_samples
+from mer_ros.training.generated import MADE_UP, Aligned, aligned_samples
 from mer_ros.training.glove import Vocabulary, make_vocabulary
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of
 from mer_ros.training.networks.early_fusion import EarlyFusionNet
@@ -108,6 +108,7 @@ def train_early_fusion(
     scores = score(test.emotions, softmax(told, temperatures[0]))
     felt_scores = score(test.sentiments, softmax(felt, temperatures[1]), SENTIMENTS)
     shares = np.bincount(train.emotions, minlength=7) + 1.0
+    kind = "generated_" if generated else ""  # such scores are no accuracy of anything
     trained = Trained(
         "early_fusion",
         {},
@@ -118,12 +119,12 @@ def train_early_fusion(
             metrics={
                 "split": "generated samples, apart from those of training" if generated else "MELD dev clips",
                 "n": len(test),
-                "weighted_f1": scores.weighted_f1,
-                "accuracy": scores.accuracy,
-                "ece": scores.ece,
-                "sentiment_weighted_f1": felt_scores.weighted_f1,
+                f"{kind}weighted_f1": scores.weighted_f1,
+                f"{kind}accuracy": scores.accuracy,
+                f"{kind}ece": scores.ece,
+                f"{kind}sentiment_weighted_f1": felt_scores.weighted_f1,
             },
-            data=("generated samples" if generated else "MELD train clips", "GloVe 6B 50d"),
+            data=(MADE_UP if generated else "MELD train clips", "GloVe 6B 50d"),
             terms="Generated data: none. GloVe: PDDL 1.0." if generated else "MELD: research only. GloVe: PDDL 1.0.",
             command=command,
             about="Ten frames through a convolutional LSTM, twenty words of GloVe and the voice's features through "

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from mer_ros.emotion import EMOTIONS
 from mer_ros.text.tokens import TOKENS
 
+MADE_UP = "generated samples"  # what a model's data are called that was trained on such
 CONTEXT = (112, 150, 3)
 FRAMES = (10, 84, 150, 3)
 POSITIVE_WORDS = ("good", "great", "happy", "love", "wonderful", "nice")

@@ -20,6 +20,8 @@ from mer_ros.fusion.weights import FusionWeights, read_weights, write_weights
 from mer_ros.inference import ModelEntry, TensorSpec
 from mer_ros.inference.manifest import FUSION
 from mer_ros.inference.writer import add_entry, file_sha256
+from mer_ros.training.card import summary
+from mer_ros.training.joined import tuples_of
 from mer_ros.training.measure import write_card, write_table
 from mer_ros.training.record import Record, rounded, write_record
 from mer_ros.training.trained import Report, Trained
@@ -94,28 +96,8 @@ def train_fusion(
     counts = (len(rest.lines), len(rest.clips), len(rest.faces))
     tuples, alone = (draw(rest, rest.text(context=context), seed) for context in (True, False))
     found = evaluate_tuples(experts, tuples, alone, counts)
-    told = found.as_mapping()
-    metrics: dict[str, Any] = {
-        "split": "synthetic tuples, no accuracy of anything: lines of MELD dev, each with a voice and a face of other "
-        f"people with the same label; {counts[0]} lines, {counts[1]} voices and {counts[2]} faces, apart from those "
-        "that the weights were fitted on",
-        "n": found.scores.n,
-        "synthetic_weighted_f1": found.scores.weighted_f1,
-        **{f"synthetic_{name}": told[name] for name in ("accuracy", "uar", "ece")},
-        "independence": weights.independence,
-        "processor_ms_p50": found.ms_p50,
-        "processor_ms_p95": found.ms_p95,
-        **{
-            name: told[key]
-            for name, key in (
-                ("synthetic_tuples, without the dialogue model", "subsets"),
-                ("synthetic_tuples, with the dialogue model", "subsets_in_dialogue"),
-                ("ece_of_a_calibrated_model_by_chance", "ece_if_calibrated"),
-                ("short_answers in synthetic_tuples", "short_answers"),
-                ("synthetic_tuples at a least confidence, all three with the dialogue model", "thresholds"),
-            )
-        },
-    }
+    told = {**found.as_mapping(), "on": tuples_of(*counts), "kind": "synthetic"}
+    metrics = {**summary(FUSION, told), "independence": weights.independence}
     sources = [fit.entries[m] for m in Modality]
     trained = Trained(
         FUSION,

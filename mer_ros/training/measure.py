@@ -17,6 +17,7 @@ from mer_ros.corpora.speech import read_clips
 from mer_ros.corpora.text import Lines, read_meld
 from mer_ros.emotion import EMOTIONS
 from mer_ros.evaluation.degrade import robustness
+from mer_ros.evaluation.orders import over_orders
 from mer_ros.evaluation.run import data_file, evaluate, held_out_speakers, measured_on
 from mer_ros.evaluation.voice_conditions import voice_robustness
 from mer_ros.evaluation.words import heard_words, short_answers
@@ -25,16 +26,17 @@ from mer_ros.inference.manifest import load_manifest
 from mer_ros.inference.writer import add_entry
 from mer_ros.training.card import (
     HEADLINES,
-    TABLE_FILE,
+    JOINED,
     card_text,
     confusion_picture,
     curves_picture,
     summary,
-    table_text,
 )
 from mer_ros.training.curves import draw_curves
+from mer_ros.training.joined import measure_joined
 from mer_ros.training.pictures import draw_confusion
 from mer_ros.training.record import Record, read_record, rounded, write_record
+from mer_ros.training.table import TABLE_FILE, table_text
 
 ROBUST_STEP = {"face": 4, "speech": 2}  # every so many: enough for what is changed in twenty ways
 
@@ -42,13 +44,16 @@ ROBUST_STEP = {"face": 4, "speech": 2}  # every so many: enough for what is chan
 def measure(
     folder: Path, entry: ModelEntry, data: Path, speakers: Sequence[str] = (), heard: Sequence[Path] = ()
 ) -> ModelEntry:
-    """Measure a text, speech or face model on the corpora in `data`; its record and its manifest entry tell it.
+    """Measure a model on the corpora in `data`; its record and its manifest entry tell it.
 
-    speakers: whose clips a speech model is measured on; those that its entry names when none are given. heard: files
-    of `mer heard` for a text model; where none are given, what they told of the same model file before is kept, as
-    are the scores under worse conditions. What the training measured besides stays in the entry. Raises InputError
-    for data that are not there.
+    What joins the senses is measured as `measure_joined` tells. speakers: whose clips a speech model is measured on;
+    those that its entry names when none are given. heard: files of `mer heard` for a text model; where none are given,
+    what they told of the same model file before is kept, as are the scores under worse conditions. What the training
+    measured besides stays in the entry. Raises InputError for data that are not there.
     """
+    if entry.task in JOINED:
+        about = {"sha256": entry.sha256, "machine": machine()}
+        return _kept(folder, entry, about | measure_joined(folder, entry, data))
     speakers = tuple(speakers or held_out_speakers(entry)) if entry.task == "speech" else ()
     model = load_model(folder, entry.task, entry.name, "cpu")
     found = evaluate(model, data_file(data, entry.task), speakers)
@@ -68,8 +73,15 @@ def measure(
             measured["heard"] = before["heard"]
     else:
         measured["robust"] = before.get("robust") or _robust(model, data, speakers)
+    if found.alone is not None:
+        measured["orders"] = over_orders(model, read_clips(data_file(data, "speech"), speakers))
     for fleeting in ("model", "task", "provider"):
         del measured[fleeting]
+    return _kept(folder, entry, measured)
+
+
+def _kept(folder: Path, entry: ModelEntry, measured: dict[str, Any]) -> ModelEntry:
+    """Into the record and the manifest."""
     measured = rounded(measured)
     write_record(folder, entry.name, replace(read_record(folder, entry.name), measured=measured))
     told = summary(entry.task, measured)
@@ -108,7 +120,8 @@ def draw_pictures(folder: Path, entry: ModelEntry, record: Record) -> None:
     """Confusion matrix and learning curves, where there are any."""
     draw_curves(folder / curves_picture(entry.name), record.history)
     if record.measured is not None:
-        title = f"{entry.name}, n = {record.measured['n']:,}"
+        kind = record.measured.get("kind", "")
+        title = f"{entry.name}, n = {record.measured['n']:,}" + (f" ({kind})" if kind else "")
         draw_confusion(folder / confusion_picture(entry.name), EMOTIONS, record.measured["confusion"], title)
 
 
@@ -118,8 +131,8 @@ def write_table(folder: Path) -> None:
 
 
 def is_measurable(entry: ModelEntry) -> bool:
-    """Whether `mer evaluate` knows its task."""
-    return entry.task in HEADLINES
+    """Whether `measure` knows its task."""
+    return entry.task in HEADLINES | JOINED
 
 
 def machine() -> str:

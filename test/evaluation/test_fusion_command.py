@@ -15,6 +15,7 @@ from mer_ros.evaluation.run import held_out_speakers
 from mer_ros.experts import load_weights
 from mer_ros.inference import load_manifest
 from mer_ros.inference.manifest import choose_entry
+from mer_ros.training.record import read_record
 from mer_ros.utterance import SAMPLE_RATE
 
 
@@ -91,6 +92,25 @@ def test_train_and_export_from_end_to_end(corpora, models_dir, tmp_path, capsys)
     assert "synthetic" in (models / "mine.md").read_text(encoding="utf-8")
     weights = load_weights(models)
     assert len(weights.worths) == 3
+    trained = entry.metrics
+    names = ["mine", "dialogue-causal", "early-fusion"]
+    assert main(["card", *names, "--data", str(corpora), "--models", str(models)]) == 0, capsys.readouterr().err
+    fusion, dialogue, early = (next(e for e in load_manifest(models) if e.name == name) for name in names)
+    for name in ("n", "synthetic_weighted_f1", "synthetic_ece"):  # the exported file says what the training said
+        assert fusion.metrics[name] == pytest.approx(trained[name], abs=1e-5)
+    assert not {"accuracy", "weighted_f1", "uar", "ece"} & set(fusion.metrics)  # but as synthetic ones
+    assert not {"accuracy", "weighted_f1", "uar", "ece"} & {n for n in early.metrics if n.startswith("generated")}
+    assert early.metrics["generated_accuracy"] > 0.9
+    assert (dialogue.metrics["n"], set(read_record(models, "dialogue-causal").measured["models"])) == (
+        12,
+        {"face-caer", "speech-encoder", "text-minilm-dialogue", "mine"},
+    )
+    card = (models / "mine.md").read_text(encoding="utf-8")
+    assert "| measure (synthetic) | value | 95 % |" in card
+    assert card.count("no accuracy of anything") >= 2
+    table = (models / "README.md").read_text(encoding="utf-8")
+    assert table.index("no accuracy of anything**") < table.index("| [mine](mine.md) * | fusion |")
+    assert table.index("| [dialogue-causal](dialogue-causal.md) * |") < table.index("no accuracy of anything**")
     capsys.readouterr()
     assert main(["models", "check", "--models", str(models)]) == 0
     (models / "mine.yaml").write_text("independence: 1\n", encoding="utf-8")

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mer_ros.emotion import EMOTIONS
 from mer_ros.errors import InputError
-from mer_ros.evaluation.scores import as_mapping, calibration_error, score
+from mer_ros.evaluation.scores import as_mapping, calibration_error, chance_error, score
 
 
 def sure(predicted, classes=7, confidence=1.0):
@@ -126,3 +126,16 @@ def test_mapping_is_json():
 def test_odd_input(labels, rows, sentence):
     with pytest.raises(InputError, match=sentence):
         score(labels, rows)
+
+
+def test_what_calibrated_answers_show_by_chance_is_found():
+    rng = np.random.default_rng(0)
+    confidence = rng.uniform(0.4, 1.0, 300)
+    mean, most = chance_error(confidence)
+    tried = [calibration_error(confidence, rng.random(300) < confidence) for _ in range(400)]
+    assert mean == pytest.approx(np.mean(tried), abs=0.003)
+    assert np.mean(np.array(tried) < most) == pytest.approx(0.95, abs=0.04)
+    assert chance_error(np.ones(50)) == (0, 0)
+    # With four times the examples about half of it; with the same example four times nothing is gained.
+    assert chance_error(np.tile(confidence, 4))[0] == pytest.approx(mean / 2, abs=0.005)
+    assert chance_error(np.tile(confidence, 4), np.tile(np.arange(300), 4)) == pytest.approx((mean, most))

@@ -7,6 +7,8 @@ import numpy as np
 import pytest
 
 from mer_ros.corpora.speech import read_clips
+from mer_ros.errors import OptionError
+from mer_ros.evaluation.orders import over_orders
 from mer_ros.evaluation.voice_conditions import CONDITIONS, LEVELS, voice_robustness
 
 RATE = 16_000
@@ -74,3 +76,31 @@ def test_every_condition_gives_a_score(clips):
     assert all(0 <= value <= 1 for settings in found.values() for value in settings.values())
     again = voice_robustness(Listener(), clips, [c for c in CONDITIONS if c.setting == "10 dB"], progress=False)
     assert all(found[kind].items() >= settings.items() for kind, settings in again.items())
+
+
+def test_several_orders_are_told_together(clips):
+    """A model that is right about those whom it has heard before: the more of a speaker's clips come later."""
+
+    class Learning(Listener):
+        entry = SimpleNamespace(
+            name="fake",
+            inputs={"samples": None, "prosody": None, "heard": None, "past": SimpleNamespace(shape=(None, 1))},
+            prior=(1 / 7,) * 7,
+        )
+
+        def run(self, samples, prosody, past, heard):
+            rows = np.full((len(samples), 7), 0.4 / 6, np.float32)
+            rows[:, 0 if heard[0, 0] else 1] = 0.6
+            return {"probabilities": rows, "voice": samples[:, :1]}
+
+    three = clips.rows(np.array([0, 0, 0]))
+    found = over_orders(Learning(), three, 4)
+    assert (found["orders"], found["accuracy"]) == (4, pytest.approx(2 / 3))  # each order begins with nobody known
+    assert found["confidence"] == pytest.approx(0.6)
+    assert found["ece"] == pytest.approx(2 / 3 - 0.6)
+    assert found["uar_range"] == [found["uar"], found["uar"]] == [pytest.approx(2 / 3)] * 2
+    assert found["ece_by_chance"] > 0.1  # three clips prove little, in however many orders
+    with pytest.raises(OptionError, match="a model that remembers"):
+        over_orders(Listener(), three)
+    with pytest.raises(OptionError, match="0 orders"):
+        over_orders(Learning(), three, 0)

@@ -18,9 +18,10 @@ from PIL import Image
 from mer_ros.cli import main
 from mer_ros.errors import ModelError
 from mer_ros.inference import load_manifest
-from mer_ros.training.card import HEADLINES, TABLE_FILE, card_text, confusion_picture, summary, table_text
+from mer_ros.training.card import HEADLINES, JOINED, card_text, confusion_picture, headline, summary
 from mer_ros.training.card import curves_picture as curves
 from mer_ros.training.record import Record, read_record, rounded, write_record
+from mer_ros.training.table import TABLE_FILE, table_text
 
 RECORD = Record("A model of the tests.", ("It knows nothing.",), "made-up lines", 12, 1e-7)
 HISTORY = {"fit": [{"epoch": e + 1.0, "loss": 2.0 / (e + 1), "score": e / 4} for e in range(4)]}
@@ -32,13 +33,17 @@ def test_the_shipped_cards_are_those_of_the_records(models_dir):
         size = (models_dir / entry.file).stat().st_size
         card = (models_dir / f"{entry.name}.md").read_text(encoding="utf-8")
         assert card == card_text(entry, record, size), f"run `mer card {entry.name}`"
-        if entry.task in HEADLINES:
+        if entry.task in HEADLINES | JOINED:
             measured = record.measured
             assert measured is not None, f"run `mer card {entry.name} --data DIR`"
             assert measured["sha256"] == entry.sha256, f"{entry.name} was measured before it was exported again"
             told = summary(entry.task, measured)
             assert {name: entry.metrics.get(name) for name in told} == told
-            assert f"| {measured[HEADLINES[entry.task]]:.3f} |" in card
+            assert f"| {measured[headline(entry.task)]:.3f} |" in card
+            others = measured.get("models", {})
+            assert {e.name: e.sha256 for e in load_manifest(models_dir) if e.name in others} == others, (
+                f"{entry.name} was measured with other models: run `mer card {entry.name} --data DIR`"
+            )
         for picture in [curves(entry.name)] * bool(record.history) + [confusion_picture(entry.name)] * bool(
             record.measured
         ):
