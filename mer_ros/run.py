@@ -20,6 +20,7 @@ from typing import IO, Any
 from mer_ros.errors import MissingDependencyError
 from mer_ros.graph import LIFECYCLE, OPTIONAL, Graph, GraphSettings, NodeSpec, describe, is_flag
 from mer_ros.log_lines import by_node
+from mer_ros.orphans import STARTED_BY
 from mer_ros.respawn import Respawn, sentence
 
 _PATIENCE_S = (5.0, 3.0, 2.0)  # after SIGINT, after SIGTERM, after SIGKILL
@@ -68,6 +69,8 @@ class _Child:
 @dataclass
 class GraphProcesses:
     """The running graph. Use it as a context: leaving it ends all processes, gently first.
+
+    They end as well, on Linux, when the thread ends that has started them or is killed with its process.
 
     log_dir: each node's output goes to <log_dir>/<node>.log; None: to our own output, each line with its node's name.
     aloud: what tells how the graph is, the words of lifecycle manager and drivers, goes to our own output in any case.
@@ -159,6 +162,7 @@ class GraphProcesses:
 
     def _start(self, spec: NodeSpec) -> _Child:
         environment = {**os.environ, **self.graph.environment, **spec.environment, "PYTHONUNBUFFERED": "1"}
+        environment[STARTED_BY] = str(os.getpid())
         log, aloud = None, _tellers(spec) if self.aloud else []
         if self.log_dir is not None:
             self.log_dir.mkdir(parents=True, exist_ok=True)

@@ -11,6 +11,8 @@ import signal
 import sys
 from functools import partial
 
+from mer_ros.orphans import end_with_parent
+
 NODES = (
     "camera",
     "microphone",
@@ -31,6 +33,7 @@ def start(name: str) -> int:
     for number in ending:  # until the node takes them itself, there is nothing to end but this process
         signal.signal(number, lambda *_: os._exit(0))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, ending)  # those that came before this line come now
+    end_with_parent()
     code: int = importlib.import_module(f"mer_ros.nodes.{name}").main()
     return code
 

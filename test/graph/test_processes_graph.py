@@ -7,6 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
 from ear import Ear
@@ -82,3 +85,44 @@ def test_a_node_that_hangs_is_no_fault_of_the_manager(start, ear: Ear):
     os.kill(processes.pid_of("camera"), signal.SIGCONT)
     assert ear.wait(lambda: ear.message("lifecycle_manager") == "all nodes are active")
     assert ear.value("lifecycle_manager", "faults") == ""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has ended")
+@pytest.mark.parametrize("composed", [[], ["--composed"]])
+def test_nodes_end_with_a_run_that_is_killed(composed, tmp_path):
+    """The first as soon as they are started, before they could ask for it; the second when they are up."""
+    for is_up in (False, True):
+        log = tmp_path / str(is_up)
+        command = ["-m", "mer_ros.cli", "run", "--no-fusion", "--no-speech-to-text", "--no-camera", *composed]
+        run = subprocess.Popen([sys.executable, *command, "--log-dir", str(log)], stdout=subprocess.DEVNULL)
+        try:
+            nodes = wait(lambda pid=run.pid: children(pid, 1 if composed else 2))
+            assert nodes
+            manager = log / "lifecycle_manager.log"
+            assert not is_up or wait(lambda file=manager: file.is_file() and "is active" in file.read_text())
+        finally:
+            run.kill()
+            run.wait()
+        assert wait(lambda those=nodes: not any(is_alive(pid) for pid in those))
+
+
+def wait(until: Callable[[], object], timeout_s: float = 60.0) -> Any:
+    """What it gives as soon as that is true, or the last."""
+    limit = time.monotonic() + timeout_s
+    while not (found := until()) and time.monotonic() < limit:
+        time.sleep(0.02)
+    return found
+
+
+def children(pid: int, count: int) -> list[int]:
+    """The processes that one has started; none before they are so many."""
+    found = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return found if len(found) >= count else []
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process runs; one that has ended stays as a zombie where nobody reaps it."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
