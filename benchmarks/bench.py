@@ -29,6 +29,7 @@ def commands(utterances: int, minutes: float, clips: str) -> list[tuple[float, l
         (1, ["latency.py", "--only", "plain", *spoken]),
         *((0.6 + minutes, ["load.py", "--only", name, *played]) for name in ("silent", "half", "composed")),
         (1, ["startup.py", "--write"]),
+        (2, ["restart.py", "--write"]),
         (0.5, ["short_term_features.py", "--write"]),
         (6 if clips else 1, ["faces.py", *faces, "--write"]),
         (2, ["replay.py", "--write"]),

@@ -28,6 +28,10 @@ PLAYER_SETTINGS = """\
     exit_at_end: false
 """
 DOMAINS = range(215, 232)
+AGAIN = """\
+    loop: true
+    tail_s: 0.0
+"""
 NODES = {"fusion": False, "speech_to_text": False, "camera": False, "microphone": False}
 
 _locks: list[IO[str]] = []
@@ -164,7 +168,7 @@ class Running:
     def play(self, film: Path, *, loop: bool = False) -> Iterator[GraphProcesses]:
         """Play a film in real time in a process that is none of the graph's, while in this context."""
         settings = self.folder / "player.yaml"
-        settings.write_text(PLAYER_SETTINGS + f"    loop: {str(loop).lower()}\n")
+        settings.write_text(PLAYER_SETTINGS + (AGAIN if loop else ""))
         graph = describe(GraphSettings(**NODES, play=str(film), params_file=str(settings)))
         with GraphProcesses(graph, self.folder / "logs") as player:
             check_cores([player.pid_of(PLAYER)])

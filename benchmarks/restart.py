@@ -1,6 +1,6 @@
 """A node is killed (SIGKILL): how long until it is active again. Exit code 1 when the mark is missed.
 
-python benchmarks/restart.py [--runs 3] [--write]
+python benchmarks/restart.py [--runs 3] [--cores 0] [--write]
 
 Each node of the running graph is killed in turn, also that which brings the others up again. The mark counts from when
 the node's process is there again until the lifecycle manager logs that it is active; the time from the kill, with the
@@ -9,7 +9,6 @@ wait before it is started again, is told beside. For the manager itself: until i
 
 from __future__ import annotations
 
-import argparse
 import os
 import signal
 import statistics
@@ -19,7 +18,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from common import Mark, Result, finish, number, table
+from common import Mark, Result, begin, finish, number, options, table
 from live import PATIENCE_S, apart
 from startup import active_at
 
@@ -58,10 +57,9 @@ def kill(processes: GraphProcesses, log: Path, node: str) -> tuple[float, float]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--runs", type=int, default=3, help="how often each node is killed (default: %(default)s)")
-    parser.add_argument("--write", action="store_true", help="write benchmarks/results/restart.json")
-    given = parser.parse_args(arguments)
+    given = begin(parser, arguments)
     if given.runs < 1:
         parser.error(f"--runs is {given.runs}: give 1 or more")
     apart()
@@ -83,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     note = f"the longest of {given.runs} kills of each node"
     mark = Mark("killed node active again after its return", MOST_S, longest, "s", note=note)
     lines = table(("node", "from its return to active, s", "from the kill, s", "longest from its return, s"), rows)
-    result = Result("restart", "Restart", f"python benchmarks/restart.py --runs {given.runs}", 3, [mark], lines)
+    result = Result("restart", "Restart", f"python benchmarks/restart.py --runs {given.runs}", 35, [mark], lines)
     return finish(result, given.write)
 
 

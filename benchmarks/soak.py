@@ -8,8 +8,8 @@ kept when it is ended early (Ctrl-C and SIGTERM end it well). Run it on a machin
 
 Growth is from the first quarter of the time to the last one; memory counts pages that processes share once. The time
 after the end of speech is that of latency.py. The drift is the larger of two: how far the delay of the sound against
-the pictures moved, as the camera node learns it from mouths; and how much longer the sound's stamps say that a round of
-the dialogue is.
+the pictures moved, as the camera node learns it from mouths (in steps of 40 ms); and how far its stamps moved against
+the system's clock, by when the microphone node tells that an utterance is over.
 """
 
 from __future__ import annotations
@@ -23,13 +23,12 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import after_speech
-from after_speech import Ends, timed
+from after_speech import MICROPHONE, Ends, timed
 from common import Mark, Result, begin, finish, options, percentile, spread, table
 from held import Sample, look
 from live import PLAYER, Follower, apart, running
 from replay import write_once
 
-from mer_ros.replay.sample import TURNS
 from mer_ros.run import Interrupted
 
 WARM_S = 30.0  # what is loaded and allocated at the first use is there by then
@@ -43,12 +42,11 @@ TOLD_S = 2.0  # each node tells its counts once a second
 
 @dataclass
 class Course:
-    """What was seen. starts_ns: of each utterance with an emotion. values: the last diagnostics of each node."""
+    """What was seen. values: the last diagnostics of each node."""
 
     composed: bool = False
     samples: list[Sample] = field(default_factory=list)
     spoken: after_speech.Course = field(default_factory=after_speech.Course)
-    starts_ns: list[int] = field(default_factory=list)
     values: dict[str, dict[str, str]] = field(default_factory=dict)
     restarts: dict[str, int] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
@@ -73,8 +71,6 @@ def soak(
     minutes: float, folder: Path, composed: bool = False, each_minute: Callable[[Course], None] = lambda _: None
 ) -> Course:
     """Play to the graph for so long, or until SIGINT or SIGTERM, and follow it."""
-    from mer_ros.nodes.conversions.stamps import to_ns
-
     film = folder / "sample.mp4"
     write_once(film)
     course, ends = Course(composed), Ends()
@@ -84,7 +80,6 @@ def soak(
     def take() -> None:
         ends.hear(heard)
         course.spoken, course.values = timed(heard, ends), dict(heard.values)
-        course.starts_ns = [to_ns(message.start) for _, message in heard.emotions]
 
     try:
         with Interrupted() as interrupted, running(folder, follower, composed=composed) as graph:
@@ -108,17 +103,11 @@ def soak(
     return course
 
 
-def drift_ms(course: Course, period: int = len(TURNS)) -> tuple[float, float]:
-    """How far the delay of the sound moved, and how much longer a round of the dialogue is at the end.
-
-    period: utterances in a round. Medians, as the noise before an utterance may move its start a little.
-    """
+def drift_ms(course: Course) -> tuple[float, float]:
+    """How far the sound moved against the pictures, and its stamps against the system's clock."""
     early, late = (statistics.median(s.delay_ms for s in course.part(*part)) for part in ((0.0, 0.25), (0.75, 1.0)))
-    starts = course.starts_ns
-    rounds = [later - earlier for earlier, later in zip(starts, starts[period:], strict=False)]
-    if len(rounds) < 2 * period:
-        return abs(late - early), 0.0
-    return abs(late - early), abs(statistics.median(rounds[-period:]) - statistics.median(rounds[:period])) / 1e6
+    first, last = (percentile(part, 50) for part in thirds(course.spoken.by_stage[MICROPHONE]))
+    return abs(late - early), abs(last - first)
 
 
 def thirds(after: Sequence[float]) -> tuple[Sequence[float], Sequence[float]]:
@@ -168,7 +157,7 @@ def lines_of(course: Course) -> list[str]:
     """By part and by process, as Markdown."""
     early, late = course.part(0.0, 0.25), course.part(0.75, 1.0)
     cores = (late[-1].cpu_s - early[0].cpu_s) / (late[-1].at_s - early[0].at_s)
-    delay, rounds = drift_ms(course)
+    delay_ms, clock_ms = drift_ms(course)
     after = course.spoken.after
     parts = zip(("all", "first third", "last third"), (after, *thirds(after)), strict=True)
     names = late[-1].mb
@@ -176,7 +165,7 @@ def lines_of(course: Course) -> list[str]:
     return [
         f"{course.minutes:.1f} minutes, {course.spoken.ended} utterances, {len(after)} of them timed, "
         f"{course.spoken.whole} with all three senses; {cores:.3f} cores; {course.count(PLAYER, 'late')} times was the "
-        f"player late. The delay of the sound moved by {delay:.0f} ms, a round is {rounds:.1f} ms longer.",
+        f"player late. The sound moved by {delay_ms:.0f} ms against the pictures, by {clock_ms:.1f} against the clock.",
         "",
         *table(("after the end of speech, ms", "median, 95 %, most"), ([what, spread(part)] for what, part in parts)),
         "",

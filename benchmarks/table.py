@@ -43,7 +43,7 @@ def summary(found: Sequence[Result]) -> str:
 
 def page(found: Sequence[Result]) -> str:
     """The table, and below it all of each result."""
-    parts = ["# Speed and cost", "", "`make bench` makes this page.", "", summary(found)]
+    parts = ["# Speed and cost", "", "`make bench` and `make soak` make this page.", "", summary(found)]
     return "\n".join(parts) + "".join(f"\n\n{result.text()}" for result in found) + "\n"
 
 
