@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import onnxruntime
@@ -26,13 +27,16 @@ class Session:
         # These networks are small: one thread each is fastest, and leaves the cores to the other stages.
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = _ERRORS_ONLY
+        _share_arena()
+        options.add_session_config_entry("session.use_env_allocators", "1")
         self._name = name
         try:
             self._session = onnxruntime.InferenceSession(content, options, providers=list(providers))
         except Exception as error:  # what ONNX Runtime raises shares no other base class
             raise ModelError(f"{name} cannot be opened by ONNX Runtime: {first_line(error)}") from error
         if list(providers) == [CPU]:
-            # ONNX Runtime keeps the file's bytes, to open them again on the processor when another provider fails.
+            # ONNX Runtime keeps the file's bytes, to open them again on the processor when another provider fails. A
+            # path in their place would let a model take any other file for its weights.
             self._session.disable_fallback()
             self._session._model_bytes = None
         self.providers: list[str] = self._session.get_providers()
@@ -47,6 +51,19 @@ class Session:
         except Exception as error:  # as above
             raise ModelError(f"{self._name} failed in ONNX Runtime: {first_line(error)}") from error
         return arrays
+
+
+@cache
+def _share_arena() -> None:
+    """Have one arena for all sessions of a process: what one has let go of serves the next.
+
+    With one each, all of them keep the most that they ever needed: 80 MB more with the default models.
+    """
+    place = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    as_usual = onnxruntime.OrtArenaCfg(0, -1, -1, -1)
+    onnxruntime.create_and_register_allocator(place, as_usual)
 
 
 def first_line(error: Exception) -> str:
