@@ -17,8 +17,11 @@ def audio() -> QoSProfile:
 
 
 def events() -> QoSProfile:
-    """Utterances, transcripts and final windows: all of them, in order."""
-    return _profile(64)
+    """Utterances, transcripts and final windows: all of them, in order.
+
+    An utterance is told in five pieces a second: this keeps those of the 20 s after which a host is given up.
+    """
+    return _profile(128)
 
 
 def glances() -> QoSProfile:
