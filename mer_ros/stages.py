@@ -34,7 +34,8 @@ from mer_ros.speech.recogniser import Recogniser, SpeechOptions, make_recogniser
 from mer_ros.speech.transcriber import Transcriber
 from mer_ros.vision.detector import FaceDetector, make_detector
 from mer_ros.vision.encoder import FaceEncoder
-from mer_ros.vision.observer import FaceObserver, ObserverOptions
+from mer_ros.vision.observer import FaceObserver
+from mer_ros.vision.observer_options import ObserverOptions
 from mer_ros.vision.overlay import Overlay, OverlayOptions
 from mer_ros.vision.people import PeopleOptions
 from mer_ros.vision.recognition import PersonRecogniser

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from mer_ros.settings.load import LoadOptions
 
 if TYPE_CHECKING:  # every node loads this file
-    from mer_ros.vision.observer import ObserverOptions
+    from mer_ros.vision.observer_options import ObserverOptions
 
 S, MS = 1_000_000_000, 1_000_000
 LEVELS = (

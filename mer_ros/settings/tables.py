@@ -19,7 +19,7 @@ from mer_ros.speech.outside import OutsideOptions
 from mer_ros.speech.recogniser import SpeechOptions
 from mer_ros.standards.options import VOICES, HumansOptions
 from mer_ros.vision.detector import DEFAULT_DETECTOR, DETECTORS
-from mer_ros.vision.observer import ObserverOptions
+from mer_ros.vision.observer_options import ObserverOptions
 from mer_ros.vision.overlay import OverlayOptions
 from mer_ros.vision.people import PeopleOptions
 from mer_ros.vision.told_faces import ToldOptions

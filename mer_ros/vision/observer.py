@@ -3,69 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter, OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
-from mer_ros.errors import InputError, check_ranges
-from mer_ros.utterance import Box, FaceSample, Frame, SpeechState, Utterance, VisualWindow
-from mer_ros.vision.crops import MARGIN, UPRIGHT_DEG, context_crop, crop_face
+from mer_ros.errors import InputError
+from mer_ros.utterance import Box, Frame, SpeechState, Utterance, VisualWindow
 from mer_ros.vision.detector import FaceDetector, check_image
 from mer_ros.vision.freeze import FreezeWatch
+from mer_ros.vision.observer_options import ObserverOptions
 from mer_ros.vision.recognition import PersonRecogniser
+from mer_ros.vision.sampling import due, sampled
 from mer_ros.vision.speaking import Loudness, MouthMotion, OpenLoudness, Speaking
 from mer_ros.vision.timeline import MS, Timeline, Verdict
-from mer_ros.vision.tracker import FacesInFrame, FaceTracker, TrackerOptions
-from mer_ros.vision.window import FaceBuffer, SampledFrame, Span
+from mer_ros.vision.tracker import FaceTracker
+from mer_ros.vision.window import FaceBuffer, Span
 
 MAX_ENDED = 16  # utterances that wait for their last frame
 SILENT_NS = 3_000 * MS  # an open utterance that goes on no more for so long has been lost
 MAX_REMEMBERED = 256  # utterances that have had their final window
 CLEARER = 1.2  # another face than the most prominent must speak this many times as likely to be chosen
-
-
-@dataclass(frozen=True)
-class ObserverOptions:
-    """How faces are collected.
-
-    window_frames: at most so many samples a window. sample_period_ms: frames at least this far apart are
-    cropped. buffer_s: how long crops are kept, hence the longest utterance that is covered whole.
-    interim_period_ms: between interim windows; 0 for none. interim_span_ms: what one covers at most.
-    deadline_ms: poll() gives an ended utterance its window when no frame has come for so long after its end.
-    max_rate_hz: frames above this rate are dropped; 0 for no limit. jump_ms: stamps further apart are a jump.
-    frozen_ms: the same picture is no longer looked at when it has come for so long; 0 for never.
-    margin: side of the face crop / size of the box. upright_deg: heads tilted further are turned upright.
-    out_of_view: an utterance whose speaker is out of view with at least this probability gets no face; 1 for never.
-    """
-
-    window_frames: int = 16
-    sample_period_ms: int = 100
-    buffer_s: float = 15.0
-    interim_period_ms: int = 500
-    interim_span_ms: int = 1_000
-    deadline_ms: int = 500
-    max_rate_hz: float = 0.0
-    jump_ms: int = 2_000
-    frozen_ms: int = 3_000
-    margin: float = MARGIN
-    upright_deg: float = UPRIGHT_DEG
-    out_of_view: float = 0.85
-    tracker: TrackerOptions = field(default_factory=TrackerOptions)
-
-    def __post_init__(self) -> None:
-        limits = {
-            "window_frames": (1, 256),
-            "sample_period_ms": (10, 10_000),
-            "buffer_s": (1.0, 120.0),
-            "interim_period_ms": (0, 60_000),
-            "interim_span_ms": (100, 60_000),
-            "deadline_ms": (0, 60_000),
-            "max_rate_hz": (0.0, 1_000.0),
-            "jump_ms": (100, 600_000),
-            "frozen_ms": (0, 60_000),
-            "margin": (0.5, 3.0),
-            "upright_deg": (0.0, 180.0),
-            "out_of_view": (0.0, 1.0),
-        }
-        check_ranges(self, limits)
 
 
 @dataclass(frozen=True)
@@ -239,30 +194,10 @@ class FaceObserver:
             FaceInView(face.id, face.box, self._person(face.id, frame.stamp_ns)) for face in faces.faces
         )
         self._mouths.see(frame.stamp_ns, frame.image, faces)
-        due_ns = _due(self._sampled_ns, frame.stamp_ns, self.options.sample_period_ms * MS)
+        due_ns = due(self._sampled_ns, frame.stamp_ns, self.options.sample_period_ms * MS)
         if due_ns is not None:
             self._sampled_ns = due_ns
-            self._buffer.add(self._crop(frame, faces))
-
-    def _crop(self, frame: Frame, faces: FacesInFrame) -> SampledFrame:
-        if not faces.faces:
-            return SampledFrame(frame.stamp_ns, {})
-        context = context_crop(frame.image, faces.hidden)
-        margin, upright_deg = self.options.margin, self.options.upright_deg
-        return SampledFrame(
-            frame.stamp_ns,
-            {
-                face.id: FaceSample(
-                    frame.stamp_ns,
-                    face.box,
-                    face.score,
-                    face.detected,
-                    crop_face(frame.image, face.box, face.landmarks, margin=margin, upright_deg=upright_deg),
-                    context,
-                )
-                for face in faces.faces
-            },
-        )
+            self._buffer.add(sampled(frame, faces, self.options.margin, self.options.upright_deg))
 
     def _start_anew(self) -> list[VisualWindow]:
         """Time went back: what has ended gets its window from what there was, then all begins anew."""
@@ -338,7 +273,7 @@ class FaceObserver:
         period_ns = self.options.interim_period_ms * MS
         if not period_ns:
             return []
-        due_ns = _due(self._interim_ns, now, period_ns)
+        due_ns = due(self._interim_ns, now, period_ns)
         if due_ns is None:
             return []
         self._interim_ns = due_ns
@@ -362,11 +297,3 @@ class FaceObserver:
         # A span shorter than the sampling may hold no sample: reach back for the one before.
         reach_ns = 3 * self.options.sample_period_ms * MS
         return self._buffer.cut(span, self.options.window_frames, reach_ns, track)
-
-
-def _due(last_ns: int | None, now_ns: int, period_ns: int) -> int | None:
-    """The tick that has come since last_ns, on a grid, so that the mean rate holds at any frame rate; or None."""
-    if last_ns is None:
-        return now_ns
-    ticks = (now_ns - last_ns) // period_ns
-    return last_ns + ticks * period_ns if ticks >= 1 else None

@@ -8,7 +8,7 @@ import pytest
 
 from mer_ros.nodes.load import LEVELS, MS, Busy, FramePolicy, S, reduced
 from mer_ros.settings.load import LoadOptions
-from mer_ros.vision.observer import ObserverOptions
+from mer_ros.vision.observer_options import ObserverOptions
 
 
 def seconds(policy: FramePolicy, count: int, cost_ms: float, rate_hz: float = 30.0, start_s: int = 0, age_ms=20.0):

@@ -7,7 +7,8 @@ import pytest
 
 from mer_ros.utterance import Box, Frame, SpeechState, Utterance
 from mer_ros.vision.freeze import FreezeWatch
-from mer_ros.vision.observer import FaceObserver, ObserverOptions
+from mer_ros.vision.observer import FaceObserver
+from mer_ros.vision.observer_options import ObserverOptions
 
 MS = 1_000_000
 HOUR_MS = 3_600_000

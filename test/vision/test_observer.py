@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from mer_ros.errors import InputError, OptionError
 from mer_ros.utterance import Box, FaceSample, Frame, SpeechState, Utterance, VisualWindow
 from mer_ros.vision.detector import Detection, make_detector
-from mer_ros.vision.observer import FaceObserver, ObserverOptions
+from mer_ros.vision.observer import FaceObserver
+from mer_ros.vision.observer_options import ObserverOptions
 from mer_ros.vision.recognition import PersonRecogniser
 from mer_ros.vision.tracker import TrackerOptions
 from mer_ros.vision.window import SampledFrame, prominent, spread

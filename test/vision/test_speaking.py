@@ -12,7 +12,8 @@ import pytest
 
 from mer_ros.utterance import Box, Frame, SpeechState, Utterance, VisualWindow
 from mer_ros.vision.detector import make_detector
-from mer_ros.vision.observer import FaceObserver, ObserverOptions
+from mer_ros.vision.observer import FaceObserver
+from mer_ros.vision.observer_options import ObserverOptions
 from mer_ros.vision.sound_delay import CLEAR, LAGS_MS, SoundDelay
 from mer_ros.vision.speaking import (
     LEAST_MEASURES,

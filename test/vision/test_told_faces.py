@@ -5,7 +5,8 @@ import pytest
 
 from mer_ros.errors import InputError, OptionError
 from mer_ros.utterance import Box, Frame
-from mer_ros.vision.observer import FaceObserver, ObserverOptions
+from mer_ros.vision.observer import FaceObserver
+from mer_ros.vision.observer_options import ObserverOptions
 from mer_ros.vision.told_faces import ToldFace, ToldFaces, ToldOptions
 
 MS = 1_000_000
