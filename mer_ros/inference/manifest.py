@@ -29,6 +29,7 @@ ENCODING_LENGTH = 128
 LARGEST_MODEL = 1024 * 1024 * 1024
 LARGEST_MANIFEST = 4 * 1024 * 1024
 
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C: each model that is opened reads it again
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -146,7 +147,7 @@ def load_manifest(folder: Path) -> tuple[ModelEntry, ...]:
     try:
         if path.stat().st_size > LARGEST_MANIFEST:
             raise ModelError(f"{path} is larger than {LARGEST_MANIFEST} bytes, which no manifest is; restore it")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
     except FileNotFoundError:
         raise ModelError(f"there is no {FILE_NAME} in {folder}; name the folder that holds the models") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
