@@ -13,6 +13,7 @@ from typing import Any
 import rclpy
 from mer_msgs.msg import Emotion, EmotionEvent
 from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
 from rclpy.context import Context
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.node import Node
@@ -94,7 +95,8 @@ class EmotionListener:
         if self._events_topic:
             events = subscribe(EmotionEvent, self._events_topic, self._hear, qos.events(), callback_group=group)
             self._subscriptions.append(events)
-        self._timer = node.create_timer(_POLL_S, self._poll, callback_group=group)
+        steady = Clock(clock_type=ClockType.STEADY_TIME)  # goes on when the system's clock is set back
+        self._timer = node.create_timer(_POLL_S, self._poll, callback_group=group, clock=steady)
         if self._context is not None:
             self._executor = SingleThreadedExecutor(context=self._context)
             self._executor.add_node(node)

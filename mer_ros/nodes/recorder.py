@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import rclpy
-from rclpy.clock import Clock
+from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import NameValidationException
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
@@ -70,7 +70,7 @@ class RecorderNode(Node):
         self._last_ns = 0
         self.heard = 0
         self.look()
-        self._looker = self.create_timer(LOOK_S, self.look, clock=Clock())
+        self._looker = self.create_timer(LOOK_S, self.look, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     def look(self) -> None:
         """Listen to what is wanted and has a publisher; listen again where the publishers now offer less."""
