@@ -8,6 +8,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from watched_scene import FACE
 
 from mer_ros.utterance import Box
 from mer_ros.vision.detector import Detection
@@ -85,3 +86,9 @@ class Scene:
 @pytest.fixture(scope="session")
 def scene() -> Scene:
     return Scene()
+
+
+@pytest.fixture
+def seeing(scripted):
+    scripted.boxes = [FACE]
+    return scripted
