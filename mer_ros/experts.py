@@ -111,8 +111,8 @@ def _text(model: Model) -> Expert:
     reader = TextEmotion(model)
 
     def estimate(transcript: Transcript, context: tuple[DialogueTurn, ...], person_id: str = "") -> ModalityEstimate:
-        past = [Said(turn.text, turn.person_id) for turn in context]
-        return reader.estimate(transcript.text, transcript.confidence, past, person_id)
+        past = [Said(turn.text, turn.person_id, recognised=True) for turn in context]
+        return reader.estimate(transcript.text, transcript.confidence, past, person_id, recognised=True)
 
     return _expert(model, estimate)
 

@@ -78,6 +78,9 @@ class Evaluation:
         return told | {"unavailable": self.unavailable, "ms_p50": self.ms_p50, "ms_p95": self.ms_p95}
 
 
+RARE_MARKS = 0.05  # of the lines: 0.002 of those that Moonshine recognises have one, 0.3 of MELD's as written
+
+
 def evaluate_text(model: Model, lines: Lines) -> Evaluation:
     """Each line after those before it in its dialogue, as a recogniser without confidence gives them."""
     estimate, places = line_reader(model, lines), range(len(lines))
@@ -87,10 +90,10 @@ def evaluate_text(model: Model, lines: Lines) -> Evaluation:
 def line_reader(model: Model, lines: Lines) -> Callable[[int], ModalityEstimate]:
     """What a text model says of line i, after those before it in its dialogue.
 
-    Lines among which there is no exclamation mark at all count as recognised.
+    Lines count as recognised where an exclamation mark is as rare as recognisers write it, see `RARE_MARKS`.
     """
     text, dialogues = TextEmotion(model), lines.dialogues
-    recognised = not any("!" in line for line in lines.texts)
+    recognised = sum("!" in line for line in lines.texts) < RARE_MARKS * len(lines)
 
     def estimate(i: int) -> ModalityEstimate:
         first = max(0, i - MOST_PAST)

@@ -18,10 +18,11 @@ NOBODY = -1  # a speaker who is not known; a turn that is none (padding)
 
 @dataclass(frozen=True)
 class Said:
-    """One turn. speaker: a name, an id, or empty where it is not known."""
+    """One turn. speaker: a name, an id, or empty where it is not known. recognised: heard, not written by a person."""
 
     text: str
     speaker: str = ""
+    recognised: bool = False
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,15 @@ def seen(text: str) -> str:
 
 
 def turn_pieces(word_pieces: WordPieces, said: Said, longest: int = TURN_PIECES) -> list[int]:
-    """The numbers of "[CLS] speaker: text [SEP]", at most `longest`; the text is cleaned first."""
+    """The numbers of "[CLS] speaker: text [SEP]", at most `longest`; the text is cleaned first.
+
+    A recognised turn has the piece RECOGNISED after its start, where the vocabulary has one.
+    """
     text = seen(said.text)
     inside = word_pieces.pieces(f"{seen(said.speaker)}: {text}" if said.speaker else text)
-    return [word_pieces.start, *inside[: longest - 2], word_pieces.end]
+    heard = said.recognised and word_pieces.recognised is not None
+    start = [word_pieces.start, word_pieces.recognised] if heard else [word_pieces.start]
+    return [*start, *inside[: longest - len(start) - 1], word_pieces.end]
 
 
 def read_turns(rows: Sequence[Sequence[int]], speakers: Sequence[str]) -> Conversation:

@@ -29,12 +29,19 @@ class TextEmotion:
         self._reader = reader_of(model)
 
     def estimate(
-        self, text: str, confidence: float = math.nan, past: Sequence[Said] = (), speaker: str = ""
+        self,
+        text: str,
+        confidence: float = math.nan,
+        past: Sequence[Said] = (),
+        speaker: str = "",
+        *,
+        recognised: bool = False,
     ) -> ModalityEstimate:
         """The seven probabilities for a text; not available, with the reason, when there is no word to go by.
 
         confidence: 0..1 of the recogniser, NaN when it gives none. past: the turns before this one, oldest first;
         models of single lines leave them out. speaker: a name or an id, empty where nobody knows who speaks.
+        recognised: a recogniser heard the words, rather than that a person wrote them; see `ConversationReader`.
         quality = confidence * known / words * known / (known + 1), where `words` and `known` are counted among
         what the model sees of the text: one word alone says little, and unknown ones nothing.
         Raises InputError for a confidence out of range and for a text that is no string.
@@ -42,7 +49,7 @@ class TextEmotion:
         if not (math.isnan(confidence) or 0 <= confidence <= 1):
             raise InputError(f"the confidence is {confidence}; use 0 to 1, or NaN when there is none")
         started = time.perf_counter()
-        reading = self._reader.read(Said(text, speaker), past)
+        reading = self._reader.read(Said(text, speaker, recognised), past)
         if not reading.known:
             return self._unavailable("no words")
         outputs = self.model.run(**reading.inputs)

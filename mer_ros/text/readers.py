@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -87,8 +87,14 @@ class ConversationReader:
         self._pieces = WordPieces(model.metadata.get(VOCABULARY, "").split("\n"))
 
     def read(self, said: Said, past: Sequence[Said]) -> Reading:
-        """What is said now, after as much of the past as there is room for."""
+        """What is said now, after as much of the past as there is room for.
+
+        Words count as recognised as long as they have no exclamation mark: recognisers write none, and from one that
+        does, a turn without tells as much as in a written text.
+        """
         turns = [*(turn for turn in past if turn.text), said][-MOST_TURNS:]
+        if any("!" in seen(turn.text) for turn in turns):
+            turns = [replace(turn, recognised=False) for turn in turns]
         rows = [turn_pieces(self._pieces, turn) for turn in turns]
         count = latest_turns(rows, MOST_TURNS, MOST_PIECES)
         read = read_turns(rows[-count:], [turn.speaker for turn in turns[-count:]])

@@ -9,6 +9,7 @@ from functools import lru_cache
 from mer_ros.errors import ModelError
 
 PAD, UNKNOWN, START, END = "[PAD]", "[UNK]", "[CLS]", "[SEP]"
+RECOGNISED = "[RECOGNISED]"  # stands in turns that a recogniser heard; not every vocabulary has it
 LONGEST_WORD = 100  # characters; longer ones are unknown, as in BERT's own tokeniser
 _CACHED_WORDS = 20_000
 _LEFT_OUT = ("Cc", "Cf", "Co", "Cs")  # control, format, private and surrogate characters
@@ -26,7 +27,9 @@ _IDEOGRAPHS = (
 
 
 class WordPieces:
-    """A vocabulary and its tokeniser. pad, unknown, start, end: the numbers of the special pieces."""
+    """A vocabulary and its tokeniser. pad, unknown, start, end: the numbers of the special pieces; recognised: that of
+    RECOGNISED, None in a vocabulary without it.
+    """
 
     def __init__(self, vocabulary: Sequence[str]) -> None:
         """vocabulary: the pieces in the order of their numbers. Raises ModelError without the special ones."""
@@ -34,6 +37,7 @@ class WordPieces:
         if missing := [piece for piece in (PAD, UNKNOWN, START, END) if piece not in numbers]:
             raise ModelError(f"the vocabulary of word pieces lacks {', '.join(missing)}; export the model again")
         self.pad, self.unknown, self.start, self.end = (numbers[p] for p in (PAD, UNKNOWN, START, END))
+        self.recognised = numbers.get(RECOGNISED)
         self._numbers = numbers
         self._word = lru_cache(maxsize=_CACHED_WORDS)(self._pieces_of)
 

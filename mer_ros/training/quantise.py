@@ -10,16 +10,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def quantise_products(path: Path, kinds: tuple[str, ...] = ("MatMul",)) -> None:
+def quantise_products(path: Path, kinds: tuple[str, ...] = ("MatMul",), but: tuple[str, ...] = ()) -> None:
     """Dynamic quantisation (Jacob et al. 2018) of products with weights, in place: a scale for each column of the
     weights, one for the other side, found as the numbers come. kinds: of nodes; Gather is a look-up in a table.
+    but: parts of the names of those that stay as they are.
     """
+    import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
     quantize_dynamic(
         str(path),
         str(path),
         op_types_to_quantize=list(kinds),
+        nodes_to_exclude=[n.name for n in onnx.load(str(path)).graph.node if any(part in n.name for part in but)],
         per_channel=True,
         weight_type=QuantType.QInt8,
         extra_options={"MatMulConstBOnly": True},

@@ -6,7 +6,7 @@ import pytest
 from mer_ros.text.conversation import NOBODY, TURN_PIECES, Said, latest_turns, read_turns, turn_pieces
 from mer_ros.text.word_pieces import WordPieces
 
-WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "joey", ":", "hi", "you", "!"]
+WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "joey", ":", "hi", "you", "!", "[RECOGNISED]"]
 PIECES = WordPieces(WORDS)
 START, END = 2, 3
 
@@ -22,6 +22,7 @@ def spelt(said: Said, **options) -> str:
         (Said("Hi", "Joey"), "[CLS] joey : hi [SEP]"),
         (Said("", "Joey"), "[CLS] joey : [SEP]"),
         (Said(""), "[CLS] [SEP]"),
+        (Said("Hi", "Joey", recognised=True), "[CLS] [RECOGNISED] joey : hi [SEP]"),
         (Said("Hi\x85 \x00you"), "[CLS] hi [UNK] [UNK] [UNK] you [SEP]"),  # an ellipsis in cp1252
     ],
 )
@@ -29,8 +30,13 @@ def test_a_turn(said, pieces):
     assert spelt(said) == pieces
 
 
-def test_a_long_turn_is_cut_and_still_ends():
-    row = turn_pieces(PIECES, Said("hi " * 1000))
+def test_a_vocabulary_without_a_piece_for_recognised_turns_reads_them_as_written():
+    assert turn_pieces(WordPieces(WORDS[:-1]), Said("hi", recognised=True)) == [START, 6, END]
+
+
+@pytest.mark.parametrize("recognised", [False, True])
+def test_a_long_turn_is_cut_and_still_ends(recognised):
+    row = turn_pieces(PIECES, Said("hi " * 1000, recognised=recognised))
     assert len(row) == TURN_PIECES
     assert (row[0], row[-1]) == (START, END)
 

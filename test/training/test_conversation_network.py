@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from mer_ros.training.conversation_graph import CurrentTurn  # noqa: E402
 from mer_ros.training.minilm import conversation_logits, rate  # noqa: E402
 from mer_ros.training.networks.minilm import ConversationNet, places  # noqa: E402
 from mer_ros.training.talks import (  # noqa: E402
+    CHANCES,
     Manner,
     Talk,
     batch_of,
@@ -137,13 +139,49 @@ def test_manners_of_telling():
     assert tell(heard, Manner(heard=1, plain=0), np.random.default_rng(1)).texts == heard.heard
 
 
-@pytest.mark.parametrize(
-    ("change", "text"),
-    [(plain_words, "Oh no What no I can't say yes"), (flat_words, "Oh no. What? no I can't, say yes.")],
-)
-def test_marks_that_recognisers_lose(change, text):
-    clean = Manner(lost=0, wrong=0)
-    assert change('Oh no! What?! no I can\'t, say "yes."', clean, np.random.default_rng(1)) == text
+def test_talks_not_as_written_are_recognised_and_their_labels_tilted():
+    tilt = tuple(float(i) for i in range(7))
+    heard = replace(LONG, heard=("a", "b", "c", "d", "e"))
+    for manner in (
+        Manner(heard=1, plain=0, tilt=tilt),
+        Manner(heard=0, plain=1, tilt=tilt),
+        Manner(heard=0, plain=0, flat=1, tilt=tilt),
+    ):
+        told = tell(heard, manner, np.random.default_rng(1))
+        assert told.recognised
+        assert np.allclose(told.emotions, LONG.emotions * np.asarray(tilt))
+        assert all(part.recognised for part in cut(told, 2))
+    written = tell(heard, Manner(heard=0, plain=0, tilt=tilt), np.random.default_rng(1))
+    assert not written.recognised
+    assert np.array_equal(written.emotions, LONG.emotions)
+
+
+def test_the_network_is_told_that_a_talk_is_recognised():
+    pieces = WordPieces([*WORDS, "[RECOGNISED]"])
+    rows = rows_of(replace(LONG, recognised=True), pieces)
+    assert [row[1] for row in rows] == [pieces.recognised] * len(LONG)
+    assert not any(pieces.recognised in row for row in rows_of(LONG, pieces))
+
+
+SAID = 'Oh no! What?! no I can\'t, say "yes."'
+
+
+def test_plain_words_have_no_marks():
+    assert plain_words(SAID, Manner(lost=0, wrong=0), np.random.default_rng(1)) == "Oh no What no I can't say yes"
+
+
+def test_flat_words_have_the_marks_that_recognisers_write():
+    rng = np.random.default_rng(1)
+    told = [flat_words(SAID, Manner(lost=0, wrong=0), rng) for _ in range(2000)]
+    assert {re.sub(r"[.,?]", "", text) for text in told} == {"Oh no What no I can't say yes"}
+    assert sum("What?" in text for text in told) / len(told) == pytest.approx(0.33, abs=0.04)
+    assert sum(text.endswith("yes.") for text in told) / len(told) == pytest.approx(0.95, abs=0.02)
+    ends = [flat_words("You did... what?", Manner(lost=0, wrong=0), rng) for _ in range(2000)]
+    assert sum(text.endswith("what?") for text in ends) / len(ends) == pytest.approx(0.61, abs=0.04)
+
+
+def test_chances_of_marks_sum_to_one():
+    assert all(sum(chances) == pytest.approx(1) for places in CHANCES.values() for chances in places)
 
 
 def test_words_are_lost_and_wrong_by_their_share():
