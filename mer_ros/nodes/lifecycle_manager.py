@@ -31,7 +31,7 @@ from mer_ros.nodes.process import spin
 
 _PERIOD_S = 0.1
 _ANSWER_TICKS = 50  # a request without an answer for so long is given up
-_STATE_TICKS = 10  # likewise one for the state, twice as long each time: it may have come before the node could take it
+_STATE_TICKS = 5  # likewise one for the state, twice as long each time: it may have come before the node could take it
 _FIRST_PAUSE, _LONGEST_PAUSE = 10, 300  # ticks between tries to configure a node that refuses
 _TURN_TICKS = 150  # those after a node wait for it so long at most
 
@@ -123,10 +123,11 @@ class LifecycleManager(Node):
         if ward.asked is not None:
             ward.asked_ticks += 1
             patience = _ANSWER_TICKS if ward.changing else ward.patience
-            if ward.asked_ticks > patience or not ward.endpoints() <= ward.there:
+            is_fresh = not ward.endpoints() <= ward.there
+            if ward.asked_ticks > patience or is_fresh:
                 given_up, ward.asked, ward.state = ward.asked, None, State.PRIMARY_STATE_UNKNOWN
                 given_up.cancel()  # calls back at once
-                ward.patience = min(2 * ward.patience, _ANSWER_TICKS)
+                ward.patience = _STATE_TICKS if is_fresh else min(2 * ward.patience, _ANSWER_TICKS)
                 self.health.counts["unanswered_requests"] += 1
             return
         if ward.wait > 0:
