@@ -50,6 +50,16 @@ def test_what_was_said_before_counts(text):
     assert after_bad[sadness] > after_good[sadness]
 
 
+def test_recognised_words_are_read_otherwise_until_an_exclamation_mark_is_seen(text):
+    line, past = "Oh, my God. I can't believe it.", (Said("I got the job.", "a", recognised=True),)
+    heard = text.estimate(line, past=past, speaker="b", recognised=True).probabilities
+    written = told(text, line, (Said("I got the job.", "a"),), "b")
+    assert np.abs(heard - written).max() > 0.01
+    for marked, spoken in ((past, line + " Wow!"), ((Said("I got the job!", "a", recognised=True),), line)):
+        told_so = text.estimate(spoken, past=marked, speaker="b", recognised=True).probabilities
+        assert np.array_equal(told_so, told(text, spoken, [Said(said.text, said.speaker) for said in marked], "b"))
+
+
 def test_both_outputs_are_shares(text):
     estimate = text.estimate("Thank you!", past=(Said("Here is your present.", "a"),), speaker="b")
     for shares, count in ((estimate.probabilities, 7), (estimate.sentiment, 3)):
