@@ -52,7 +52,8 @@ def made(monkeypatch):
         if node.trigger_configure() == TransitionCallbackReturn.SUCCESS:
             monkeypatch.setattr(node, "create_subscription", subscribe)
             monkeypatch.setattr(node, "destroy_subscription", unsubscribe)
-            monkeypatch.setattr(node._window, "publish", node.windows.append)
+            for publisher in (node._window, node._glance):  # final and interim ones
+                monkeypatch.setattr(publisher, "publish", node.windows.append)
             node.trigger_activate()
         return node
 
