@@ -8,10 +8,12 @@ import pytest
 from model_files import add_model
 
 from mer_ros.cli import main
-from mer_ros.corpora.text import load_meld, read_meld
+from mer_ros.corpora.text import Lines, load_meld, read_meld
 from mer_ros.errors import InputError
+from mer_ros.evaluation.run import line_reader
 from mer_ros.evaluation.words import heard_words, is_short_answer, short_answers
 from mer_ros.inference import load_model
+from mer_ros.text.emotion import TextEmotion
 
 
 @pytest.fixture
@@ -84,3 +86,14 @@ def test_the_command_tells_both(model, heard_csv, capsys):
 def test_meld_has_enough_short_answers_to_score(shared):
     lines = load_meld(shared / "data", "dev")
     assert sum(map(is_short_answer, lines.texts)) >= 80
+
+
+@pytest.mark.parametrize(("marked", "recognised"), [(0, True), (1, True), (4, False)])
+def test_lines_that_hardly_have_an_exclamation_mark_are_read_as_recognised(models_dir, marked, recognised):
+    model = load_model(models_dir, "text", "text-minilm-dialogue", "cpu")
+    texts = ("Oh, my God. I can't believe it.", *["Well, no."] * (39 - marked), *["Go away!"] * marked)
+    labels, numbers = np.eye(7, dtype=np.float32)[[4] * 40], np.arange(40)
+    lines = Lines(texts, labels, np.full(40, 1), numbers, np.zeros(40, np.int64), ("",) * 40)
+    told = line_reader(model, lines)(0).probabilities
+    assert np.array_equal(told, TextEmotion(model).estimate(texts[0], recognised=recognised).probabilities)
+    assert not np.array_equal(told, TextEmotion(model).estimate(texts[0], recognised=not recognised).probabilities)
