@@ -123,6 +123,7 @@ def _mux(path: Path, images: Sequence[Image], samples: np.ndarray) -> None:
         video = out.add_stream("mpeg4", rate=FPS)
         video.height, video.width = images[0].shape[:2]
         video.pix_fmt, video.bit_rate = "yuv420p", 8_000_000
+        video.thread_count = 1  # the same pictures on every machine
         sound = out.add_stream("pcm_s16le", rate=SAMPLE_RATE, layout="mono")
         for number, image in enumerate(images):
             frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(image), format="rgb24")

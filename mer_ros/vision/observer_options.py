@@ -34,7 +34,7 @@ class ObserverOptions:
     frozen_ms: int = 3_000
     margin: float = MARGIN
     upright_deg: float = UPRIGHT_DEG
-    out_of_view: float = 0.85
+    out_of_view: float = 0.8
     tracker: TrackerOptions = field(default_factory=TrackerOptions)
 
     def __post_init__(self) -> None:
