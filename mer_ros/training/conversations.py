@@ -242,6 +242,6 @@ _LIMITS = (
     "told which words were recognised, and reads them with less doubt of emotions; what the marks tell is lost.",
     "MELD dev was looked at some fifteen times: its even dialogues chose the settings, the average of networks and the "
     "temperatures; the odd ones were looked at beside them. Some thirty later looks were at other networks, none "
-    "better, and some fifteen chose how recognised words are learned.",
+    "better, and some thirty chose how recognised words are learned.",
     "Not for decisions about people.",
 )
