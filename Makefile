@@ -49,9 +49,9 @@ test: setup-dev  ## Set up, then run all tests
 	@"$(BIN)/python" -m pytest -m graph $(PYTEST_ARGS) || [ $$? -eq 5 ]
 
 soak: setup-dev  ## Set up, then malformed messages and the graph at full rate for long, and look for growth: make soak MINUTES=60
-	@"$(BIN)/python" benchmarks/malformed.py --messages "$(MESSAGES)" --write
-	@"$(BIN)/python" benchmarks/soak.py --minutes "$(MINUTES)" --write; code=$$?; \
-		"$(BIN)/python" benchmarks/table.py --readme > /dev/null; exit $$code
+	@"$(BIN)/python" benchmarks/malformed.py --messages "$(MESSAGES)" --write; malformed=$$?; \
+		"$(BIN)/python" benchmarks/soak.py --minutes "$(MINUTES)" --write; soak=$$?; \
+		"$(BIN)/python" benchmarks/table.py --readme > /dev/null; [ $$malformed$$soak = 00 ]
 
 lint: setup-dev  ## Set up, then check style and types (ruff, mypy)
 	@"$(BIN)/ruff" check .

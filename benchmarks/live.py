@@ -134,6 +134,7 @@ class Follower:
             return
         if self._said and self._words:
             self._said.publish(self._string(data=self._words(len(self.heard.ended))))
+        message.samples = []  # an hour of them is 150 MB
         self.heard.ended.append((time.time_ns(), message))
 
     def _on_diagnostics(self, message: Any) -> None:

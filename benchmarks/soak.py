@@ -23,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import after_speech
+import numpy as np
 from after_speech import MICROPHONE, Ends, timed
 from common import Mark, Result, begin, finish, options, percentile, spread, table
 from held import Sample, look
@@ -152,7 +153,7 @@ def marks_of(course: Course) -> list[Mark]:
         Mark("utterances without an emotion", 0, course.spoken.missing, note=f"of {ended}"),
         Mark("end of speech to `/emotion`, 95 %", P95_MS, percentile(after, 95), "ms", note=f"{len(after)} utterances"),
         Mark("the same, grown from first to last third", SLOWER_MS, last - first, "ms"),
-        Mark("drift", DRIFT_MS, max(drift_ms(course)), "ms"),
+        Mark("drift", DRIFT_MS, float(np.max(drift_ms(course))), "ms"),
         Mark("faults and restarts", 0, sum(ends.values()), note=", ".join(f"{k} {n}" for k, n in ends.items() if n)),
     ]
     return [replace(mark, what=f"{span_of(course)}: {mark.what}") for mark in marks]

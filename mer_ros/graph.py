@@ -225,7 +225,8 @@ def describe(settings: GraphSettings) -> Graph:
     if settings.composed:
         ends_graph = any(node.ends_graph for node in nodes)
         nodes = [NodeSpec("composed", "composed", respawn=settings.respawn, ends_graph=ends_graph, parts=tuple(nodes))]
-    far = not all(getattr(settings, name) for name in LIFECYCLE)
+    # Without words alone, or with one of the sensors, it is all here.
+    far = not (settings.fusion and (settings.camera or settings.microphone))
     return Graph(
         nodes=tuple(replace(node, far=far) for node in nodes),
         params_file=Path(settings.params_file) if settings.params_file else resources.config_dir() / "mer.yaml",

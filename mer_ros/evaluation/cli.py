@@ -25,6 +25,7 @@ from mer_ros.evaluation.run import (
     evaluate,
     held_out_speakers,
     measured_on,
+    read_as_recognised,
 )
 from mer_ros.evaluation.scores import Scores
 from mer_ros.inference import load_model
@@ -93,7 +94,7 @@ def add_evaluate_parser(subparsers: Any, default_models: Path) -> None:
         if task == "speech":
             sub.add_argument("--speakers", default="", help="only these, such as ravdess-15,ravdess-16")
             sub.add_argument("--corpus", default="", help="only this one, such as ravdess")
-            sub.add_argument("--orders", type=int, default=0, metavar="N", help="also each speaker's clips in N orders")
+            sub.add_argument("--orders", type=int, default=0, metavar="N", help="also all clips in N random orders")
         if task == "text":
             sub.add_argument("--heard", type=Path, nargs="+", default=(), metavar="FILE", help=HEARD_HELP)
         if task in _ROBUST_HELP:
@@ -109,7 +110,10 @@ def _one(args: argparse.Namespace) -> int:
     if args.task == "text":
         from mer_ros.evaluation.words import heard_words, short_answers
 
-        told["short_answers"] = short_answers(model, read_meld(args.data))
+        lines = read_meld(args.data)
+        told["read_as"] = "recognised" if read_as_recognised(lines) else "written"
+        Console(highlight=False).print(f"Lines read as {told['read_as']} words, by how many have an exclamation mark.")
+        told["short_answers"] = short_answers(model, lines)
         if args.heard:
             told["heard"] = [heard_words(model, path) for path in args.heard]
         _print_words(told["short_answers"], told.get("heard", ()))

@@ -87,13 +87,15 @@ def evaluate_text(model: Model, lines: Lines) -> Evaluation:
     return _evaluate(model, places, lines.labels, estimate, "dialogue", lines.dialogues, lines.sentiments)
 
 
-def line_reader(model: Model, lines: Lines) -> Callable[[int], ModalityEstimate]:
-    """What a text model says of line i, after those before it in its dialogue.
+def read_as_recognised(lines: Lines) -> bool:
+    """Whether lines are taken for recognised words: an exclamation mark is as rare in them as recognisers write it."""
+    return sum("!" in line for line in lines.texts) < RARE_MARKS * len(lines)
 
-    Lines count as recognised where an exclamation mark is as rare as recognisers write it, see `RARE_MARKS`.
-    """
+
+def line_reader(model: Model, lines: Lines) -> Callable[[int], ModalityEstimate]:
+    """What a text model says of line i, after those before it in its dialogue; see `read_as_recognised`."""
     text, dialogues = TextEmotion(model), lines.dialogues
-    recognised = sum("!" in line for line in lines.texts) < RARE_MARKS * len(lines)
+    recognised = read_as_recognised(lines)
 
     def estimate(i: int) -> ModalityEstimate:
         first = max(0, i - MOST_PAST)

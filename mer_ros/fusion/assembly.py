@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
+from collections import Counter, OrderedDict, deque
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field, replace
 
@@ -12,6 +12,7 @@ from mer_ros.utterance import Transcript, Utterance, VisualWindow
 _CAPACITY = 16  # utterances that wait, and parts whose utterance has not ended yet
 _REMEMBERED = 256  # utterances that have left
 _PATIENCE = 3  # deadlines that an utterance waits that itself came late, as after a link was down: so do its parts
+_AGES = 16  # utterances by which is known how late they usually come
 _SEEN_NEVER = 3  # a sense that stayed away from so many utterances in a row is not waited for until it speaks again
 
 
@@ -21,6 +22,7 @@ class Assembly:
 
     utterance: Utterance
     received_ns: int
+    patience: int = 1  # deadlines
     arrived: set[Modality] = field(default_factory=set)
     parts: dict[Modality, ModalityEstimate] = field(default_factory=dict)
     window: VisualWindow | None = None
@@ -38,10 +40,10 @@ class _Orphan:
 class AssemblyLine:
     """Utterances that wait for parts, in the order in which they were spoken.
 
-    Only an utterance that has ended makes a place; it leaves once, when all modalities that are expected have spoken
-    or `deadline_ms` after it came, and never before an earlier one: the dialogue is causal. One that came more than
-    that after it was said waits `_PATIENCE` times as long. A part finds its utterance by id and time, for ids start
-    again when a microphone node does; a part without an id by time alone.
+    Only an utterance that has ended makes a place; it leaves once, when all modalities that are expected have
+    spoken or `deadline_ms` after it came, and never before an earlier one: the dialogue is causal. One that came
+    more than that later than those before it usually do waits `_PATIENCE` times as long. A part finds its utterance
+    by id and time, for ids start again when a microphone node does; a part without an id by time alone.
     """
 
     def __init__(self, deadline_ms: float) -> None:
@@ -51,6 +53,7 @@ class AssemblyLine:
         self._orphans: list[_Orphan] = []
         self._newest_ns = -1
         self._last_id = 0
+        self._ages_ns: deque[int] = deque(maxlen=_AGES)
         self._away: Counter[Modality] = Counter()
         self.counts: Counter[str] = Counter()
 
@@ -64,6 +67,7 @@ class AssemblyLine:
         self._orphans.clear()
         self._newest_ns = -1
         self._last_id = 0
+        self._ages_ns.clear()
 
     def add(self, utterance: Utterance, now_ns: int) -> tuple[Assembly, list[VisualWindow | Transcript]] | None:
         """Make a place; return it with the parts that came before. None for an utterance that came already."""
@@ -75,7 +79,9 @@ class AssemblyLine:
         if 0 < self._last_id < utterance.id - 1:  # they count from 1, and anew when a microphone node is
             self.counts["lost_utterances"] += utterance.id - 1 - self._last_id
         self._last_id = utterance.id
-        self._waiting[key] = Assembly(utterance, now_ns)
+        self._ages_ns.append(now_ns - utterance.end_ns)  # of two clocks, so that only differences tell something
+        late = self._ages_ns[-1] - min(self._ages_ns) > self._deadline_ns
+        self._waiting[key] = Assembly(utterance, now_ns, patience=_PATIENCE if late else 1)
         parts = [o.part for o in self._orphans if _belongs(o.part, utterance.id, utterance.start_ns, utterance.end_ns)]
         self._orphans = [o for o in self._orphans if not any(o.part is part for part in parts)]
         return self._waiting[key], parts
@@ -115,7 +121,7 @@ class AssemblyLine:
             key, item = min(self._waiting.items(), key=lambda pair: pair[1].utterance.start_ns)
             wanted = {modality for modality in expected if self._away[modality] < _SEEN_NEVER}
             if wanted - item.arrived:
-                due = self._is_over(item.received_ns, now_ns, self._patience(item)) or len(self._waiting) > _CAPACITY
+                due = self._is_over(item.received_ns, now_ns, item.patience) or len(self._waiting) > _CAPACITY
                 if not due:
                     return
             for modality in set(expected) - item.arrived:
@@ -126,9 +132,6 @@ class AssemblyLine:
             while len(self._gone) > _REMEMBERED:
                 self._gone.popitem(last=False)
             yield item
-
-    def _patience(self, item: Assembly) -> int:
-        return _PATIENCE if item.received_ns - item.utterance.end_ns > self._deadline_ns else 1
 
     def _is_over(self, received_ns: int, now_ns: int, patience: int = 1) -> bool:
         # A clock that was set back must not make anything wait for ever.

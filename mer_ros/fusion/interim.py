@@ -16,7 +16,7 @@ from mer_ros.utterance import Transcript, Utterance, VisualWindow
 
 _WAITING = 4  # windows of one person that nobody has asked about yet; the oldest go
 _PAUSE = 4  # ticks without anything to tell after which the grid begins anew
-_OUT_OF_VIEW = 0.85  # with this probability that nobody in view speaks, nobody does: as of final windows
+_OUT_OF_VIEW = 0.8  # with this probability that nobody in view speaks, nobody does: as of final windows
 _SILENT = 0.1  # who speaks less probably is not looked at in advance
 _CLEARER = 1.2  # somebody else than who spoke before must do so this many times as likely to be taken for the speaker
 

@@ -18,11 +18,13 @@ def quantise_products(path: Path, kinds: tuple[str, ...] = ("MatMul",), but: tup
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    nodes = onnx.load(str(path)).graph.node if but else ()
+    kept = [node.name for node in nodes if any(part in node.name for part in but)]
     quantize_dynamic(
         str(path),
         str(path),
         op_types_to_quantize=list(kinds),
-        nodes_to_exclude=[n.name for n in onnx.load(str(path)).graph.node if any(part in n.name for part in but)],
+        nodes_to_exclude=kept,
         per_channel=True,
         weight_type=QuantType.QInt8,
         extra_options={"MatMulConstBOnly": True},

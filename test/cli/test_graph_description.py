@@ -140,3 +140,8 @@ def test_a_part_of_a_graph_is_set_up_for_a_link_to_another_machine(composed):
     far = {spec.name for spec in graph.nodes if any("far" in file for file in spec.environment.values())}
     assert far == ({"composed"} if composed else {"camera", "microphone", "lifecycle_manager"})
     assert not any("far" in file for file in graph.environment.values())
+
+
+@pytest.mark.parametrize("without", ["speech_to_text", "camera", "microphone"])
+def test_a_graph_that_does_without_a_sense_is_all_here(without):
+    assert not any(spec.far for spec in describe(GraphSettings(**{without: False})).nodes)

@@ -74,11 +74,18 @@ def test_what_comes_long_after_it_was_said_waits_for_its_words_and_is_told_once(
     assert fusion.counts["repeated_utterance"] == fusion.counts["late_part"] == 1
 
 
-@pytest.mark.parametrize(("came_s", "waits_s"), [(11.5, 1), (60, 3)])
-def test_what_itself_came_late_waits_longer_for_its_parts(came_s, waits_s):
-    """Nobody waits for it any more, and what belongs to it comes over the same link."""
+@pytest.mark.parametrize(
+    ("before_s", "age_s", "waits_s"),
+    [(0.5, 0.5, 1), (0.5, 40, 3), (3600, 3600, 1), (3600, 3640, 3)],
+    ids=["in time", "late", "another clock", "another clock, late"],
+)
+def test_what_itself_came_late_waits_longer_for_its_parts(before_s, age_s, waits_s):
+    """Nobody waits for it any more, and what belongs to it comes over the same link. Clocks may differ by any time."""
     fusion = fuser()
-    came_ns = int(came_s * SECOND)
+    begun_ns = 1 * SECOND + int(before_s * SECOND)
+    fusion.utterance(said(0), begun_ns)
+    fusion.poll(begun_ns + SECOND)
+    came_ns = 11 * SECOND + int(age_s * SECOND)
     assert fusion.utterance(said(1), came_ns) == []
     assert fusion.poll(came_ns + waits_s * SECOND - 1) == []
     (emotion,) = fusion.poll(came_ns + waits_s * SECOND)
