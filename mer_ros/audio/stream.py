@@ -89,7 +89,8 @@ class _Piece:
 class AudioStream:
     """Chunks in, blocks out. States its latency: none at 16 kHz, else the resampler's, 0.04 to 0.12 s of audio.
 
-    While stamps do not fit, chunks wait for at most 0.5 s of audio, or two chunks if that is more.
+    While stamps do not fit, chunks wait for at most 0.5 s of audio, or two chunks if that is more; those that repeat
+    the last stamp for as long again.
 
     counts: chunks, rate_changes, filled_gaps, lost_samples (at 16 kHz, filled with silence), gaps (forward, too long
     to fill), jumps_back, stray_stamps (off, and taken back by the next ones), repeated_stamps, frozen_chunks.
@@ -106,16 +107,21 @@ class AudioStream:
 
     def reset(self) -> None:
         """Forget the signal; the next chunk starts a new stretch. Counts stay."""
+        self._start_anew()
+        self.is_frozen = False
+        self._last: tuple[int, NDArray[np.float32]] | None = None  # stamp and signal of the chunk before
+        self._same_s = 0.0
+
+    def _start_anew(self) -> None:
+        """The next chunk starts a new stretch, but may still be what came before again."""
         self._rate = 0
         self._anchor_ns = 0
         self._received = 0
         self._produced = 0
         self._resampler: soxr.ResampleStream | None = None
-        self._waiting: list[_Piece] = []
+        self._waiting: list[_Piece] = []  # the first of them dated
         self._waiting_samples = 0
-        self.is_frozen = False
-        self._last: tuple[int, NDArray[np.float32]] | None = None  # stamp and signal of the chunk before
-        self._same_s = 0.0
+        self._dated_samples = 0  # of them, up to the last that is dated
 
     def push(self, chunk: AudioChunk) -> list[AudioBlock]:
         """Take one chunk; InputError, with nothing changed, if it cannot be used."""
@@ -125,11 +131,16 @@ class AudioStream:
         blocks: list[AudioBlock] = []
         if self._rate and chunk.sample_rate != self._rate:
             self.counts["rate_changes"] += 1
-            blocks = self.flush()
+            blocks = self._drain()
         return blocks + self._take(piece)
 
     def flush(self) -> list[AudioBlock]:
         """What waits, its stamps believed, and what the resampler holds; the next chunk starts a new stretch."""
+        blocks = self._drain()
+        self.reset()
+        return blocks
+
+    def _drain(self) -> list[AudioBlock]:
         blocks: list[AudioBlock] = []
         while self._waiting:
             blocks += self._believe()
@@ -158,13 +169,15 @@ class AudioStream:
         blocks = []
         if self._resampler is not None:
             blocks = [self._block(self._resample(np.zeros(0, np.float32), last=True))]
-        self.reset()
+        self._start_anew()
         return blocks
 
     def _take(self, piece: _Piece) -> list[AudioBlock]:
         chunk = piece.chunk
         if not self._rate:
             self._begin(chunk.stamp_ns, chunk.sample_rate)
+        if self._waiting and not piece.dated:  # its own time is not known, but it belongs to the one before it
+            return self._wait(replace(piece, error_ns=self._waiting[-1].error_ns))
         error_ns = chunk.stamp_ns - self._expected_ns(self._waiting_samples) if piece.dated else 0
         limit_ns = self.options.jitter_ms * 1e6 if chunk.stamped else _UNSTAMPED_TOLERANCE_NS
         fits = abs(error_ns) <= limit_ns
@@ -174,11 +187,18 @@ class AudioStream:
         if fits:
             self._drift(error_ns, len(piece.signal))
             return [*blocks, self._pass_on(piece.signal)]
-        self._waiting.append(replace(piece, error_ns=error_ns))
+        return blocks + self._wait(replace(piece, error_ns=error_ns))
+
+    def _wait(self, piece: _Piece) -> list[AudioBlock]:
+        """Keep a piece back. A stamp of its own is evidence; stamps that stand still are none, however long."""
+        self._waiting.append(piece)
         self._waiting_samples += len(piece.signal)
-        if len(self._waiting) > 1 and self._waiting_samples >= _CONFIRM_S * self._rate:
-            blocks += self._believe()
-        return blocks
+        least = _CONFIRM_S * self._rate
+        if piece.dated:
+            self._dated_samples = self._waiting_samples
+            return self._believe() if len(self._waiting) > 1 and self._waiting_samples >= least else []
+        repeated = self._waiting_samples - self._dated_samples
+        return self._release() if repeated > len(piece.signal) and repeated >= least else []
 
     def _release(self) -> list[AudioBlock]:
         """Pass on what waits: its stamps were wrong, the count of samples was right."""

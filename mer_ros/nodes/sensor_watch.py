@@ -27,17 +27,17 @@ class SensorWatch:
     def __init__(self, what: str, many: str) -> None:
         self.counts: Counter[str] = Counter()
         self._what, self._many = what, many
-        self._jump = ""
-        self._jumped_s = 0.0
-        self._is_frozen = False
         self.begin(0.0)
 
     def begin(self, now_s: float) -> None:
-        """Wait for messages from now on, in steady time."""
+        """Wait for messages from now on, in steady time; what was said of those before is over."""
         self._came_s = self._moved_s = now_s
         self._stamp_ns: int | None = None
         self._offset_ns: int | None = None  # stamps less steady time
         self._odd: list[int] = []  # others, in a row
+        self._jump = ""
+        self._jumped_s = 0.0
+        self._is_frozen = False
 
     def take(self, stamp_ns: int, now_s: float, clock_ns: int) -> str:
         """Take a message's stamp, at `now_s` of steady time; a sentence when the clock turns out to have jumped.
@@ -74,7 +74,7 @@ class SensorWatch:
             return f"no {self._what} for {silent_s:.0f} s: is the driver running?"
         if still_s > STILL_S and self._stamp_ns is not None:
             return f"frozen: {self._many} come, but their stamps stand still for {still_s:.0f} s"
-        if frozen:
+        if frozen and self._stamp_ns is not None:
             return f"frozen: the same {self._what} comes again and again, and is left out"
         if self._jump and now_s - self._jumped_s < TOLD_S:
             return f"{self._jump}, {now_s - self._jumped_s:.0f} s ago"

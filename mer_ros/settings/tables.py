@@ -34,7 +34,12 @@ _OBSERVER = {
     "deadline_ms": ("how long after an utterance's end its window waits for a frame", 0, 60000),
     "max_rate_hz": ("frames beyond this rate are dropped; 0 for no limit", 0.0, 1000.0),
     "jump_ms": ("stamps further apart than this are taken for a jump of the clock", 100, 600000),
-    "frozen_ms": ("the same picture is not looked at any more when it has come for so long; 0: it always is", 0, 60000),
+    "frozen_ms": (
+        "the same picture is not looked at any more when it has come for so long; 0: it always is, "
+        "for compressed video of still scenes, or a simulated camera",
+        0,
+        60000,
+    ),
     "margin": ("side of the face crop over the size of the face's box", 0.5, 3.0),
     "upright_deg": ("heads tilted by more than this are turned upright", 0.0, 180.0),
     "out_of_view": ("an utterance gets no face when its speaker is unseen with this probability; 1: never", 0.0, 1.0),

@@ -12,8 +12,9 @@ ACROSS = 120  # pixels that are compared, at least, along the shorter side
 class FreezeWatch:
     """Compares pictures with the one before, pixel by pixel, on a grid.
 
-    The noise of any sensor changes most pixels of each picture, so that not one that differs is no coincidence. A
-    simulated camera without noise that looks at what stands still looks frozen as well.
+    The noise of a sensor changes most pixels of each raw picture, so that not one that differs is no coincidence.
+    Decoded video of what stands still may repeat itself all the same (H.264 skips blocks: RTSP cameras, video calls,
+    screen recordings), as does a simulated camera without noise: both then look frozen.
     frozen_ms: the same picture is frozen when it has come for so long; 0 for never.
     """
 

@@ -217,7 +217,7 @@ class FaceObserver:
             return
         key, span = self._open
         so_far = Span(span.utterance_id, span.start_ns, seen_ns + 1, True, self._heard.so_far())
-        window = self._named(self._speaker(so_far, self._cut(so_far)))
+        window = self._named(self._speaker(so_far, self._cut(so_far), learn=False))
         if window.samples:
             self._held = key, window
 
@@ -239,19 +239,21 @@ class FaceObserver:
         self._done[key] = None
         while len(self._done) > MAX_REMEMBERED:
             self._done.popitem(last=False)
-        window = self._named(self._speaker(span, self._cut(span)))
+        window = self._named(self._speaker(span, self._cut(span), learn=True))
         if self._held and self._held[0] == key:
             if self._held[1].frames_seen > window.frames_seen:
                 window = replace(self._held[1], end_ns=span.end_ns)
             self._held = None
+        out_of_view = not window.samples and window.out_of_view >= self.options.out_of_view
+        self.counts["speakers_out_of_view"] += out_of_view
         self.counts["windows"] += 1
         self.counts["windows_without_face"] += not window.samples
         self.counts["faces_gone_while_speaking"] += bool(window.samples) and not self._buffer.lasts(window)
         return window
 
-    def _speaker(self, span: Span, window: VisualWindow) -> VisualWindow:
-        """The window of who is speaking, given that of the most prominent face."""
-        speaking = self._mouths.weigh(span.loudness, span.end_ns, learn=True) if span.loudness else None
+    def _speaker(self, span: Span, window: VisualWindow, *, learn: bool) -> VisualWindow:
+        """The window of who is speaking, given that of the most prominent face. learn: the span is the whole."""
+        speaking = self._mouths.weigh(span.loudness, span.end_ns, learn=learn) if span.loudness else None
         if speaking is None:
             return window
         likeliest = max(speaking.faces, key=lambda track: (speaking.faces[track], -track))
@@ -259,7 +261,6 @@ class FaceObserver:
             other = self._cut(span, likeliest)
             window = other if other.samples else window
         if speaking.out_of_view >= self.options.out_of_view:
-            self.counts["speakers_out_of_view"] += 1
             return replace(window, track_id=0, samples=(), out_of_view=speaking.out_of_view)
         return self._weighed(window, speaking)
 

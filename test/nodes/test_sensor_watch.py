@@ -89,6 +89,20 @@ def test_what_stops_or_freezes_is_told_and_logged_once(watch):
     assert watch.news("") == ""
 
 
+def test_what_was_before_a_new_start_is_not_told(watch):
+    run(watch, 0, 5)
+    run(watch, 5, 10, ahead_s=3600.0)
+    frozen = watch.complaint(10.0, frozen=True)
+    assert watch.news(frozen) == frozen
+    watch.begin(12.0)
+    assert watch.complaint(12.5, frozen=True) == ""  # nothing has come since
+    assert watch.news("") == ""
+    run(watch, 13, 14)
+    assert watch.complaint(14.0) == ""
+    assert watch.news(frozen) == frozen
+    assert watch.counts["clock_jumps"] == 1
+
+
 @pytest.mark.parametrize("ahead_ms", [3_600_000.0, -3_600_000.0, 10_000.0])
 def test_a_clock_that_jumps_is_no_load(ahead_ms):
     """Frames of 15 ms, half of the time: were they late, there would be fewer of them."""

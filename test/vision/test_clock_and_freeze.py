@@ -66,6 +66,14 @@ def test_the_noise_of_one_pixel_in_sixteen_is_enough():
         assert not watch.push(n * 40 * MS, noisy)
 
 
+def test_compressed_video_that_skips_a_still_scene_is_taken_for_frozen_unless_told_otherwise():
+    picture = np.random.default_rng(0).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    watch, told = FreezeWatch(ObserverOptions().frozen_ms), FreezeWatch(0)
+    assert [watch.push(ms * MS, picture) for ms in (0, 2_999, 3_000)] == [False, False, True]
+    assert not told.push(0, picture)
+    assert not told.push(60_000 * MS, picture)
+
+
 def test_nothing_is_seen_on_a_frozen_camera(scene, seeing):
     observer = FaceObserver(seeing)
     show(observer, frames(scene, 0, 2_000))

@@ -133,6 +133,26 @@ def test_a_still_mouth_and_a_mouth_that_says_something_else_leave_the_speaker_ou
     assert observer.counts["speakers_out_of_view"] == 1
 
 
+def test_a_part_of_an_utterance_is_neither_learnt_from_nor_counted(scene, scripted, monkeypatch) -> None:
+    """The clock jumps before the end: what was seen until then is weighed, the utterance has its final window later."""
+    learnt: list[np.ndarray] = []
+    monkeypatch.setattr(SoundDelay, "learn", lambda _, curve: learnt.append(curve))
+    scripted.boxes = BOXES
+    frames = talking(scene, [syllables(1), np.zeros(300)])
+    whole = say(sound(1 - syllables(1)))
+    observer = FaceObserver(scripted, QUIET)
+    observer.utterance(replace(whole, state=SpeechState.STARTED))
+    for frame in frames + [replace(frame, stamp_ns=frame.stamp_ns + 3_600_000 * MS) for frame in frames[:10]]:
+        observer.frame(frame)
+    assert observer.counts["stamp_jumps"] == 1
+    (window,) = [*observer.utterance(whole), *observer.flush()]
+    assert np.isnan(window.out_of_view)
+    assert (len(learnt), observer.counts["speakers_out_of_view"]) == (0, 0)
+    observer, window = window_of(scripted, frames, whole.samples)
+    assert not window.samples
+    assert (len(learnt), observer.counts["speakers_out_of_view"]) == (1, 1)
+
+
 def test_who_speaks_is_told_while_the_utterance_goes_on(scene, scripted) -> None:
     scripted.boxes = BOXES
     both = [syllables(1), syllables(11)]
