@@ -71,6 +71,7 @@ class FilePlayerNode(DriverNode):
         self._cues = PlayedCues(self) if isinstance(self._source, Cued) else None
         self._rate: float = self.parameters["rate"]
         self._sim_clock: Any = None
+        self._clock_ns = 0  # the last time that was told
         if self.parameters["publish_clock"]:
             self._sim_clock = self.create_publisher(ClockMessage, "/clock", 10)
         elif self._rate != 1.0:
@@ -158,6 +159,7 @@ class FilePlayerNode(DriverNode):
             due_ns = _complete_ns(event)
             if abs(due_ns - last_ns) > JUMP_NS:  # the clock was set while the bag was recorded: do not wait for that
                 start_ns += due_ns - last_ns
+                self._clock_ns = 0  # may be set back as well
             last_ns = due_ns
             if not self._wait(begin, start_ns, due_ns):
                 return end_ns
@@ -174,7 +176,9 @@ class FilePlayerNode(DriverNode):
             ahead_s = (due_ns - start_ns) / NS / self._rate - (time.monotonic() - begin)
             now_ns = due_ns - max(0, round(ahead_s * self._rate * NS))
             if self._sim_clock:
-                self._sim_clock.publish(ClockMessage(clock=to_time(now_ns)))
+                # What is due comes in the order of its stamps, and sound is due later than its stamp.
+                self._clock_ns = max(self._clock_ns, now_ns)
+                self._sim_clock.publish(ClockMessage(clock=to_time(self._clock_ns)))
             if ahead_s <= 0:
                 self.health.counts["late"] += ahead_s < -LATE_S
                 return self.pause(0)
