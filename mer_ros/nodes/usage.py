@@ -8,6 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 from mer_ros import resources
+from mer_ros.nodes.watchdog import HUNG
 
 _ARGUMENTS = "[--ros-args -p NAME:=VALUE --params-file FILE -r FROM:=TO ...]"
 
@@ -35,5 +36,6 @@ def usage(module: ModuleType, arguments: str = _ARGUMENTS) -> str:
         f"   or: python -m mer_ros.nodes.start {name} {arguments}\n\n"
         f"{inspect.getdoc(module)}\n\n"
         f"Parameters, with text, range and default: {parameters}, or `ros2 param describe` while it runs.\n"
-        "It ends on Ctrl-C. Exit codes: 0 well, 2 its settings are wrong."
+        "It ends on Ctrl-C. Exit codes: 0 well, 1 it failed, as its log tells, 2 its settings are wrong, "
+        f"{HUNG} it hung and was ended."
     )

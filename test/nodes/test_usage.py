@@ -14,6 +14,7 @@ import rclpy
 
 from mer_ros.nodes.start import NODES, start
 from mer_ros.nodes.usage import is_help_wanted
+from mer_ros.nodes.watchdog import HUNG
 
 
 @pytest.mark.parametrize(
@@ -41,3 +42,4 @@ def test_every_program_explains_itself(node, monkeypatch, capsys):
     assert f"ros2 run mer_ros {node}" in said
     assert importlib.import_module(f"mer_ros.nodes.{node}").__doc__.strip().splitlines()[0] in said
     assert "mer.yaml" in said
+    assert all(f"{code} " in said.rpartition("Exit codes:")[2] for code in (0, 1, 2, HUNG))
