@@ -123,12 +123,14 @@ class LifecycleManager(Node):
         if ward.asked is not None:
             ward.asked_ticks += 1
             patience = _ANSWER_TICKS if ward.changing else ward.patience
-            is_fresh = not ward.endpoints() <= ward.there
+            there = ward.endpoints()
+            is_fresh = bool(ward.there) and not there <= ward.there
+            ward.there = ward.there or there  # a node that runs may be found only after it was asked
             if ward.asked_ticks > patience or is_fresh:
                 given_up, ward.asked, ward.state = ward.asked, None, State.PRIMARY_STATE_UNKNOWN
                 given_up.cancel()  # calls back at once
                 ward.patience = _STATE_TICKS if is_fresh else min(2 * ward.patience, _ANSWER_TICKS)
-                self.health.counts["unanswered_requests"] += 1
+                self.health.counts["unanswered_requests"] += not is_fresh
             return
         if ward.wait > 0:
             ward.wait -= 1

@@ -237,9 +237,26 @@ def test_a_fresh_node_is_asked_at_once_whoever_does_not_answer(nodes, make_manag
     second = nodes["second"]
     second.silent = True
     tick(manager, 10)  # the manager waits for the answer of one who is gone
+    unanswered = manager.health.counts["unanswered_requests"]
     second.silent, second.state, second.endpoints = False, UNCONFIGURED, second.endpoints | {b"second life"}
     tick(manager, 0.3)
     assert states(nodes) == [ACTIVE] * 3
+    assert manager.health.counts["unanswered_requests"] == unanswered  # what the dead one was asked is not lost
+
+
+def test_a_node_that_is_found_only_after_it_was_asked_is_no_fresh_one(nodes, make_manager):
+    first = nodes["first"]
+    first.endpoints, first.silent = frozenset(), True
+    manager = make_manager()
+    tick(manager, 0.1)
+    request = manager._wards[0].asked
+    first.endpoints = frozenset({b"first life"})
+    tick(manager, 0.2)
+    assert manager._wards[0].asked is request
+    first.endpoints |= {b"second life"}
+    tick(manager, 0.1)
+    assert manager._wards[0].asked is not request
+    assert manager.health.counts["unanswered_requests"] == 0
 
 
 def test_the_state_of_a_node_that_is_slow_to_answer_is_waited_for_ever_longer(nodes, make_manager):
