@@ -5,6 +5,7 @@ Pure: it turns a `ViewState` into a picture (`picture`) or an estimate into one 
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from mer_ros.emotion import EMOTIONS, UNKNOWN, EmotionEstimate, Modality
-from mer_ros.fusion.names import Names
+from mer_ros.fusion.names import Names, Request
 from mer_ros.terminal import printable
 
 COLOURS = {
@@ -30,6 +31,7 @@ WIDTH, HEIGHT = 80, 23  # the least that the picture needs
 TURNS = 4  # of the dialogue that are shown
 BAR = 20
 STAGES = 6
+MOST_FINALS, MOST_REQUESTS = 1000, 64
 LINES = 9  # inside of the two upper panels
 
 
@@ -60,31 +62,41 @@ class ViewState:
     page: str = ""
     forgotten: int = 0
     _names: Names = field(default_factory=Names)
+    _told_ns: list[int] = field(default_factory=list)  # when each of the final ones was published
+    _requests: deque[Request] = field(default_factory=lambda: deque(maxlen=MOST_REQUESTS))
 
     @property
     def answered(self) -> int:
         """How many final estimates came, as far as they are counted."""
         return len(self.finals) + self.forgotten
 
-    def forget(self, person_id: str) -> None:
-        """Forget what a person said, under any of their names; what all said for an empty id."""
+    def forget(self, person_id: str, told_ns: int = 0) -> None:
+        """Forget what a person said until `told_ns`, under any of their names; what all said for an empty id."""
         names = self._names.forget(person_id)
-
-        def is_theirs(estimate: EmotionEstimate | None) -> bool:
-            return estimate is not None and (not person_id or who(estimate) in names)
-
-        kept = [it for it in self.finals if not is_theirs(it)]
+        request = Request(frozenset(names if person_id else ()), told_ns)
+        self._requests.append(request)
+        kept = [(it, at) for it, at in zip(self.finals, self._told_ns, strict=True) if not request.means(it.who, at)]
         self.forgotten += len(self.finals) - len(kept)
-        self.finals = kept
-        self.latest = None if is_theirs(self.latest) else self.latest
-        self.live = None if is_theirs(self.live) else self.live
+        self.finals, self._told_ns = [it for it, _ in kept], [at for _, at in kept]
+        if self.latest is not None and not any(it is self.latest for it in self.finals):
+            self.latest = None
+        if self.live is not None and request.means(self.live.who, told_ns):
+            self.live = None
 
-    def add_final(self, estimate: EmotionEstimate, after_s: float) -> None:
-        """Take a final estimate in; the list is bounded."""
+    def add_final(self, estimate: EmotionEstimate, after_s: float, told_ns: int = 0) -> None:
+        """Take a final estimate in, that was published at `told_ns`; the list is bounded.
+
+        What was told before a request to forget who said it is only counted, even if it comes after that.
+        """
         self._names.learn(estimate.face_id, estimate.person_id)
-        self.latest, self.after_s, self.live = estimate, after_s, None
-        self.finals = [*self.finals[-999:], estimate]
-        self.waits_s = [*self.waits_s[-999:], after_s]
+        self.live = None
+        self.waits_s = [*self.waits_s[1 - MOST_FINALS :], after_s]
+        if any(request.means(estimate.who, told_ns) for request in self._requests):
+            self.forgotten += 1
+            return
+        self.latest, self.after_s = estimate, after_s
+        self.finals = [*self.finals[1 - MOST_FINALS :], estimate]
+        self._told_ns = [*self._told_ns[1 - MOST_FINALS :], told_ns]
 
 
 def picture(state: ViewState, *, plain_bars: bool = False) -> RenderableType:

@@ -3,10 +3,23 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 
 from mer_ros.emotion import face_name
 
 _FACES = 256  # whose person is remembered
+
+
+@dataclass(frozen=True)
+class Request:
+    """To forget what was told of somebody, everybody without names, until `told_ns`."""
+
+    names: frozenset[str]
+    told_ns: int
+
+    def means(self, who: str, told_ns: int) -> bool:
+        """Whether what was told of somebody then is to be forgotten."""
+        return told_ns <= self.told_ns and (not self.names or who in self.names)
 
 
 class Names:

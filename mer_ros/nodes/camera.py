@@ -3,7 +3,7 @@
 Subscribes `image_raw` (or `image_raw/compressed`), `utterance` and, where another node finds the faces, those below
 `/humans/faces`; publishes `visual_window`, and while somebody subscribes `image_annotated` and
 `image_annotated/compressed`. Service `~/forget_person`; whom it forgets, it tells the other nodes on
-`people/forgotten`.
+`people/forgotten`, and on `people/renumbered` that ids of persons and faces begin anew.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from mer_msgs.msg import Utterance, VisualWindow
 from mer_msgs.srv import ForgetPerson
 from sensor_msgs.msg import CompressedImage, Image
-from std_msgs.msg import String
+from std_msgs.msg import Empty, String
 
 from mer_ros import stages
 from mer_ros.errors import MerError
@@ -58,6 +58,7 @@ class CameraNode(PipelineNode):
         self._refusal = ""
         self._frameless = 0
         self._forgotten = self.create_publisher(String, "people/forgotten", qos.forgotten())
+        self._renumbered = self.create_publisher(Empty, "people/renumbered", qos.latched())
         self.create_service(ForgetPerson, "~/forget_person", self._forget_person)
 
     def build(self) -> None:
@@ -73,7 +74,7 @@ class CameraNode(PipelineNode):
         self._glance = self.speak(VisualWindow, "visual_window", qos.glances(), "interim")
         self._annotated = Annotated(self, stages.overlay(self.parameters))
         self._observer = observer  # with it all of these are there
-        self._forgotten.publish(String())  # ids of before, of tracks and persons, mean others from now on
+        self._renumbered.publish(Empty())  # ids of before, of tracks and persons, mean others from now on
         told_apart = f"told apart by {apart.name}" if apart else "not told apart"
         self.get_logger().info(f"faces are found by {detector.name}, and {told_apart}")
 

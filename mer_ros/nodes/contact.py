@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 SILENT_S = 5.0  # longer than a machine that is busy keeps a node from telling of itself
+GONE_S = 600.0  # who has vanished and was not heard for so long is not waited for any more
 _MOST = 16  # nodes that are watched
 
 
@@ -16,7 +17,8 @@ class Contact:
     """Signs of life of other nodes.
 
     Only who has been heard is missed: nodes of other packages may tell nothing of themselves. silent: who is missed,
-    with the seconds that their silence lasts. counts: silences, and silent_s, the seconds that those lasted that ended.
+    with the seconds that their silence lasts. counts: silences; silent_s, the seconds that those lasted that ended;
+    given_up, those that did not end.
     """
 
     def __init__(self) -> None:
@@ -37,14 +39,20 @@ class Contact:
     def look(self, names: Iterable[str], now_s: float) -> list[str]:
         """Look after those that are there now; return what is to be said of those newly missed.
 
-        Who takes leave is not missed; who vanished while they were missed still is.
+        Who takes leave is not missed; who vanished while they were missed still is, for ten minutes.
         """
         there = set(names)
         for name in [name for name in self._heard_s if name not in there and name not in self.silent]:
             del self._heard_s[name]
         said = []
-        for name, heard_s in self._heard_s.items():
+        for name, heard_s in list(self._heard_s.items()):
             if now_s - heard_s < SILENT_S:
+                continue
+            if name not in there and now_s - heard_s >= GONE_S:
+                del self._heard_s[name]
+                self.silent.pop(name, None)
+                self.counts["given_up"] += 1
+                said.append(f"{name} was not heard for {GONE_S / 60:.0f} minutes: it is not waited for any more")
                 continue
             if name not in self.silent:
                 self.counts["silences"] += 1

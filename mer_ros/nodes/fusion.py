@@ -3,8 +3,8 @@
 Subscribes `utterance`, `transcript`, `visual_window`, and `/diagnostics` for whether who publishes these is there;
 publishes `emotion`, `emotion/live`, `emotion/events` and, if
 asked to, `emotion/classification`.
-Services `~/reset_dialogue`, `~/get_turns`; who is named on `people/forgotten` is forgotten. It runs the emotion
-models; everything else is the pipeline's.
+Services `~/reset_dialogue`, `~/get_turns`; who is named on `people/forgotten` is forgotten, and everybody when
+ids begin anew (`people/renumbered`). It runs the emotion models; everything else is the pipeline's.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from diagnostic_msgs.msg import DiagnosticArray
 from mer_msgs.msg import Emotion, Transcript, Utterance, VisualWindow
 from mer_msgs.srv import GetTurns, ResetDialogue
-from std_msgs.msg import String
+from std_msgs.msg import Empty, String
 
 from mer_ros import stages
 from mer_ros.emotion import EmotionEstimate, Modality
@@ -57,6 +57,7 @@ class FusionNode(PipelineNode):
         self.create_service(ResetDialogue, "~/reset_dialogue", self._reset_dialogue)
         self.create_service(GetTurns, "~/get_turns", self._get_turns)
         self.create_subscription(String, "people/forgotten", self.guarded(self._on_forgotten), qos.forgotten())
+        self.create_subscription(Empty, "people/renumbered", self.guarded(self._on_renumbered), qos.latched())
 
     def build(self) -> None:
         """Load the models."""
@@ -97,12 +98,13 @@ class FusionNode(PipelineNode):
             values["classification"] = self._classified.condition
         failed = sorted(name for name in counts if name.endswith("_failed"))
         missed = [m.value for m in Modality if self._fusion.missed_lately(m) > _MANY_MISSED]
-        if failed:
-            return Condition(WARN, f"models failed: {', '.join(f'{name} {counts[name]}' for name in failed)}", values)
-        if self._contact.trouble:
-            return Condition(WARN, self._contact.trouble, values)
-        if missed:
-            return Condition(WARN, f"{' and '.join(missed)} often came too late or not at all", values)
+        troubles = [
+            f"models failed: {', '.join(f'{name} {counts[name]}' for name in failed)}" if failed else "",
+            self._contact.trouble,
+            f"{' and '.join(missed)} often came too late or not at all" if missed else "",
+        ]
+        if any(troubles):
+            return Condition(WARN, "; ".join(filter(None, troubles)), values)
         return Condition(values=values)
 
     @property
@@ -122,7 +124,7 @@ class FusionNode(PipelineNode):
     def _tell_lost(self, before: int) -> None:
         lost = self._fusion.counts["lost_utterances"]
         if lost > self._lost:
-            self.get_logger().warning(f"{lost - self._lost} utterances before number {before} never came")
+            self.get_logger().warning(f"utterances before number {before} that never came: {lost - self._lost}")
         self._lost = lost
 
     def _on_transcript(self, message: Transcript) -> None:
@@ -135,7 +137,7 @@ class FusionNode(PipelineNode):
 
     def _look_ahead(self) -> None:
         """For those who listen, and if there is time for it."""
-        self.health.counts["left_out_under_load"] += self.is_overloaded
+        self.health.counts["looks_ahead_left_out"] += self.is_overloaded
         self._fusion.look_ahead(not self.is_overloaded and self._is_heard)
 
     @property
@@ -170,6 +172,10 @@ class FusionNode(PipelineNode):
         if self._fuser is not None:  # a fusion that is not configured knows nobody
             self._fuser.forget_person(message.data)
             self._live.forget(message.data, self.now_ns(), self._frame_id)
+
+    def _on_renumbered(self, _: Empty) -> None:
+        """Who was known by an id may be another one from now on."""
+        self._on_forgotten(String())
 
     def _publish(self, estimates: list[EmotionEstimate]) -> None:
         for estimate in estimates:

@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from mer_msgs.msg import Emotion, Transcript, Utterance, VisualWindow
-from std_msgs.msg import String
+from std_msgs.msg import Empty, String
 
 from mer_ros import stages
 from mer_ros.errors import MissingDependencyError
@@ -84,6 +84,7 @@ class HumansNode(PipelineNode):
         self.listen(Emotion, "emotion", self._on_emotion, qos.emotions())
         self.listen(Emotion, "emotion/live", self._on_emotion, qos.interim())
         self.listen(String, "people/forgotten", self._on_forgotten, qos.events())
+        self.listen(Empty, "people/renumbered", self._on_renumbered, qos.events())
         self.tick(_POLL_S, self._on_tick)
         if self._others:
             self._others.start()
@@ -131,6 +132,9 @@ class HumansNode(PipelineNode):
 
     def _on_forgotten(self, message: String) -> None:
         self._say(self._people.forget(message.data, self.now_ns()))
+
+    def _on_renumbered(self, _: Empty) -> None:
+        self._say(self._people.forget("", self.now_ns()))
 
     def _on_tick(self) -> None:
         self._say(self._people.poll(self.now_ns()))

@@ -95,12 +95,12 @@ class WatcherNode(Node):
         self._answered = [*self._answered[1 - MOST_OPEN :], key]
         if self._open.pop(key, False) is False:
             self._count_ended()
-        self.state.add_final(estimate, after_s)
+        self.state.add_final(estimate, after_s, self.told_ns)
         self.arrived.append((estimate, after_s))
 
     def _on_forgotten(self, message: String) -> None:
         """A person, or everybody for an empty text, is to be forgotten."""
-        self.state.forget(message.data)
+        self.state.forget(message.data, self.told_ns)
 
     def _on_live(self, message: Emotion) -> None:
         self.counts["live"] += 1

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mer_ros.emotion import EMOTIONS, EmotionEstimate
-from mer_ros.fusion.names import Names
+from mer_ros.fusion.names import Names, Request
 from mer_ros.web import told
 
 MOST_SAID, MOST_PEOPLE, MOST_NODES, MOST_REQUESTS = 300, 24, 48, 64
@@ -39,17 +39,6 @@ class _Said:
     content: str
 
 
-@dataclass(frozen=True)
-class _Request:
-    """To forget what was told of somebody, everybody without names, until `told_ns`."""
-
-    names: frozenset[str]
-    told_ns: int
-
-    def means(self, who: str, told_ns: int) -> bool:
-        return told_ns <= self.told_ns and (not self.names or who in self.names)
-
-
 class Feed:
     """The title, how the graph is, who feels what now, what was said, and the last picture.
 
@@ -69,7 +58,7 @@ class Feed:
         self._said: deque[_Said] = deque(maxlen=MOST_SAID)
         self._names = Names()
         self._forgotten: deque[int] = deque(maxlen=MOST_SAID)  # of what was said
-        self._requests: deque[_Request] = deque(maxlen=MOST_REQUESTS)
+        self._requests: deque[Request] = deque(maxlen=MOST_REQUESTS)
         self._image: bytes | None = None
         self._origin_ns: int | None = None
         self._version = Seen(state=1)
@@ -93,7 +82,7 @@ class Feed:
         """Forget what a person said until `told_ns`, under any of their names; what all said for an empty id."""
         with self._changed:
             names = self._names.forget(person_id)
-            request = _Request(frozenset(told.text(name, told.NAME) for name in names if person_id), told_ns)
+            request = Request(frozenset(told.text(name, told.NAME) for name in names if person_id), told_ns)
             self._requests.append(request)
             gone = [said for said in self._said if request.means(said.who, said.told_ns)]
             self._said = deque((said for said in self._said if said not in gone), maxlen=MOST_SAID)

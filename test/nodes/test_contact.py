@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="ROS 2 is not installed")
 
-from mer_ros.nodes.contact import SILENT_S, Contact
+from mer_ros.nodes.contact import GONE_S, SILENT_S, Contact
 
 
 def test_who_falls_silent_is_missed_and_heard_again():
@@ -47,3 +47,22 @@ def test_a_crowd_is_bounded():
     for number in range(1000):
         contact.heard(f"node_{number}", 0)
     assert len(contact.look([f"node_{number}" for number in range(1000)], 100)) == 16
+
+
+def test_who_vanished_for_good_is_given_up_and_makes_room_for_others():
+    contact = Contact()
+    for number in range(20):
+        contact.heard(f"camera{number}", 0)
+    assert len(contact.look([], SILENT_S)) == 0  # they took leave
+    for number in range(20):
+        contact.heard(f"camera{number}", 0)
+    names = [f"camera{number}" for number in range(20)]
+    assert len(contact.look(names, SILENT_S)) == 16
+    assert contact.look([], GONE_S - 1) == []
+    assert contact.trouble
+    assert contact.look(["camera0"], GONE_S)[0].startswith("camera1 was not heard for 10 minutes")
+    assert contact.trouble == "not heard: camera0 for 600 s; is the link to it down?"  # it is still there
+    assert contact.look(["camera0"], GONE_S + 1) == []  # said once
+    assert contact.counts == {"silences": 16, "given_up": 15}
+    contact.heard("microphone", GONE_S)
+    assert len(contact.look(["camera0", "microphone"], GONE_S + SILENT_S)) == 1

@@ -96,4 +96,5 @@ def test_faces_are_judged_as_they_come_only_for_those_who_listen(node, monkeypat
     for number in (0, 1):  # outside of an utterance nothing is judged before it is asked for
         see(VisualWindow(utterance_id=number))
     assert wanted == [bool(topic) and not overloaded]
-    assert node.health.counts["left_out_under_load"] == overloaded
+    assert node.health.counts["looks_ahead_left_out"] == overloaded
+    assert node.health.counts["left_out_under_load"] == 0  # that is interim emotions

@@ -1,5 +1,7 @@
 """The fusion's services without a graph, also where they are called too early."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ import rclpy
 from mer_msgs.srv import GetTurns, ResetDialogue
 
 from mer_ros.nodes import fusion
+from mer_ros.nodes.conversions.audio import utterance_message
+from mer_ros.nodes.health import WARN
 from mer_ros.utterance import SpeechState, Utterance
 
 SECOND = 1_000_000_000
@@ -47,3 +51,23 @@ def test_the_last_turns_are_told_until_the_dialogue_is_reset(node):
     ended = node._reset_dialogue(ResetDialogue.Request(), ResetDialogue.Response())
     assert (ended.dialogue_id, ended.turns) == ("dialogue-3000000000", 3)
     assert turns(node) == ("", [])
+
+
+def test_all_that_is_wrong_is_told_at_once(node, monkeypatch):
+    node.trigger_configure()
+    node._contact.silent["camera"] = 7.0
+    monkeypatch.setattr(node._fusion, "missed_lately", lambda modality: float(modality == "face"))
+    said = "not heard: camera for 7 s; is the link to it down?; face often came too late or not at all"
+    assert (node.condition().level, node.condition().message) == (WARN, said)
+
+
+def test_utterances_that_never_came_are_told(node, monkeypatch):
+    node.trigger_configure()
+    node.trigger_activate()
+    said = []
+    monkeypatch.setattr(node, "get_logger", lambda: SimpleNamespace(warning=said.append))
+    for number in (1, 2, 3, 5):
+        begin = number * 3 * SECOND
+        pcm = np.zeros(16_000, np.int16)
+        node._on_utterance(utterance_message(Utterance(number, SpeechState.ENDED, begin, begin + SECOND, pcm)))
+    assert said == ["utterances before number 5 that never came: 1"]

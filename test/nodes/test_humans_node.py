@@ -9,7 +9,7 @@ pytest.importorskip("mer_msgs.msg", reason="mer_msgs is not built")
 import message_standins as standins
 import rclpy
 from rclpy.lifecycle import TransitionCallbackReturn
-from std_msgs.msg import String
+from std_msgs.msg import Empty, String
 
 from mer_ros.emotion import EmotionEstimate
 from mer_ros.nodes import humans, told
@@ -184,6 +184,9 @@ def test_who_is_forgotten_is_no_person_here(made):
     see(node, 1, "person-1")
     node._on_forgotten(String(data="person-1"))
     assert not any(topic.startswith("persons/person1") for topic in topics(node))
+    assert node.channels["/humans/persons/known"][-1].ids == []
+    see(node, 1, "person-2")
+    node._on_renumbered(Empty())
     assert node.channels["/humans/persons/known"][-1].ids == []
 
 

@@ -145,9 +145,11 @@ def test_what_a_forgotten_person_said_leaves_the_page_whatever_comes_first(watch
     assert [it["words"] for it in told(watcher, "said")] == ["stays", "anew"]
     assert told(watcher, "forgotten") == [[1, 3]]
     assert state(watcher)["people"] == []
-    assert (state(watcher)["heard"], [it.transcript for it in watcher.state.finals]) == (5, ["stays", "late", "anew"])
+    assert (state(watcher)["heard"], [it.transcript for it in watcher.state.finals]) == (5, ["stays", "anew"])
     forget(String(), {"source_timestamp": 52})
     assert [it["words"] for it in told(watcher, "said")] == ["anew"]
+    assert [it.transcript for it in watcher.state.finals] == ["anew"]
+    assert "/head/people/renumbered" not in {it.topic_name for it in watcher.subscriptions}  # what was said stays
 
 
 def test_emotions_under_another_topic_are_heard(watcher):

@@ -11,7 +11,7 @@ pytest.importorskip("mer_msgs.msg", reason="mer_msgs is not built")
 
 import rclpy
 from mer_msgs.srv import ForgetPerson
-from std_msgs.msg import String
+from std_msgs.msg import Empty, String
 
 from mer_ros.nodes.camera import CameraNode
 from mer_ros.nodes.fusion import FusionNode
@@ -33,9 +33,10 @@ def test_a_camera_forgets_in_any_state_and_tells_the_others(monkeypatch) -> None
     node = CameraNode()
     told: list[str] = []
     monkeypatch.setattr(node._forgotten, "publish", lambda message: told.append(message.data))
+    monkeypatch.setattr(node._renumbered, "publish", lambda _: told.append("ids begin anew"))
     assert forget(node, "person-1") == 0  # not configured: it knows nobody, others may
     node.trigger_configure()
-    assert told == ["person-1", ""]  # ids begin anew
+    assert told == ["person-1", "ids begin anew"]  # nobody asked to forget everybody
     assert forget(node, "person-7") == 0
     monkeypatch.setattr(node._observer, "forget", lambda person: {"person-1": 1, "": 3}.get(person, 0))
     node.trigger_activate()
@@ -55,4 +56,6 @@ def test_a_fusion_forgets_who_is_named_when_it_knows_anybody(monkeypatch) -> Non
     node._on_forgotten(String(data="person-1"))
     node._on_forgotten(String())
     assert named == ["person-1", ""]
+    node._on_renumbered(Empty())  # the camera's process has begun anew
+    assert named == ["person-1", "", ""]
     node.destroy_node()

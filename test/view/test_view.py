@@ -215,3 +215,19 @@ def test_an_emotion_that_is_not_named_is_shown_with_what_it_would_have_been():
     drawn = draw(filled(**unsure))
     assert "UNKNOWN (JOY 38%)" in drawn
     assert "unknown 38%" in drawn
+
+
+def test_what_a_person_said_until_they_were_forgotten_is_not_shown_whatever_comes_first():
+    state = ViewState("x")
+    name = "eve\x1b[31m"  # names come from others
+    for at, person, face in ((10, "", 3), (20, "ann", 4), (30, name, 3)):
+        state.add_final(estimate(person_id=person, face_id=face), 0.1, at)
+    state.live = estimate(person_id=name, face_id=3, is_final=False)
+    state.forget(name, 50)
+    assert ([it.who for it in state.finals], state.live, state.latest) == (["ann"], None, None)
+    state.add_final(estimate(person_id=name), 0.1, 45)
+    assert state.latest is None
+    state.add_final(estimate(person_id=name), 0.1, 55)
+    assert ([it.who for it in state.finals], state.answered) == (["ann", name], 5)
+    state.forget("", 52)  # is kept for who comes late, as this view may have
+    assert ([it.who for it in state.finals], state.latest.who, state.answered) == ([name], name, 5)
