@@ -27,13 +27,12 @@ from mer_ros.replay.bag import RecordingOptions, open_recording
 from mer_ros.replay.cues import Cue, Cued, with_cues
 from mer_ros.replay.media import Recording
 from mer_ros.replay.sample import SampleDialogue
-from mer_ros.replay.tail import with_tail
+from mer_ros.replay.tail import JUMP_NS, with_tail
 from mer_ros.utterance import AudioChunk, Frame
 
 NS = 1_000_000_000
 CLOCK_STEP_S = 0.01
 LATE_S = 0.1
-JUMP_NS = 60 * NS
 
 
 class FilePlayerNode(DriverNode):

@@ -11,6 +11,7 @@ from mer_ros.utterance import AudioChunk, Frame
 
 NS = 1_000_000_000
 PIECES = 10  # of silence in a second
+JUMP_NS = 60 * NS  # stamps further from the one before are of a clock that was set: such a time is not filled up
 
 
 @dataclass(frozen=True)
@@ -61,11 +62,14 @@ def with_tail(events: Iterable[Frame | AudioChunk], tail_s: float) -> Iterator[F
     like: AudioChunk | None = None  # the longest chunk so far
     sound_end_ns = last_ns = 0
     for event in events:
-        last_ns = max(last_ns, event.stamp_ns)
+        is_set = abs(event.stamp_ns - last_ns) > JUMP_NS
+        last_ns = event.stamp_ns if is_set else max(last_ns, event.stamp_ns)
         if isinstance(event, AudioChunk):
             if like is None or len(event.samples) > len(like.samples):
                 like = event
             sound_end_ns = _end(event)
+        elif is_set:
+            sound_end_ns = event.stamp_ns
         elif like is not None:  # frames go on after the sound: fill up as far as they are
             while sound_end_ns + 2 * _length(like) < event.stamp_ns:
                 silence = _silence(like, sound_end_ns)

@@ -46,3 +46,12 @@ def test_no_sound_stays_no_sound():
 
 def test_nothing_stays_nothing():
     assert list(with_tail([], 2.0)) == []
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_was_set_is_not_filled_up(hours):
+    later = 5_000_000 + hours * 3_600_000
+    before = [chunk(5_000_000), frame(5_000_000)]
+    out = list(with_tail([*before, frame(later), chunk(later + 10), frame(later + 40)], 0.5))
+    assert len(out) < 35
+    assert out[-1].stamp_ns == pytest.approx((later + 540) * MS, abs=30 * MS)
