@@ -71,6 +71,7 @@ class FilePlayerNode(DriverNode):
         self._rate: float = self.parameters["rate"]
         self._sim_clock: Any = None
         self._clock_ns = 0  # the last time that was told
+        self._origin = 0.0, 0  # when playing began, in s of the monotonic clock, and the recording's time of that
         if self.parameters["publish_clock"]:
             self._sim_clock = self.create_publisher(ClockMessage, "/clock", 10)
         elif self._rate != 1.0:
@@ -85,6 +86,7 @@ class FilePlayerNode(DriverNode):
             self._source = self._open(words=True)
         # With /clock this node makes the time, and begins it at that of the system.
         start_ns = Clock().now().nanoseconds if self._sim_clock else self.now_ns()
+        self._origin = time.monotonic(), start_ns
         while self.pause(0):
             end_ns = self._play(start_ns)
             if not self.parameters["loop"]:
@@ -142,25 +144,26 @@ class FilePlayerNode(DriverNode):
         """Play once with stamps from `start_ns`; return where the next round starts."""
         self.get_logger().info(f"playing {self._source.name}")
         self.recover("playing", file=self._source.name)
-        begin = time.monotonic()
         end_ns = last_ns = start_ns
+        if (behind_s := -self._ahead_s(start_ns)) > LATE_S:  # opening it again took long: nothing is hurried after that
+            self._origin = self._origin[0] + behind_s, self._origin[1]
         by_ns = start_ns - self._source.zero_ns
         events = self._source.events(by_ns, chunk_ms=self.parameters["chunk_ms"])
         cues = self._source.cues(by_ns) if isinstance(self._source, Cued) else iter(())
         for event in with_cues(with_tail(map(_publishable, events), self.parameters["tail_s"]), cues):
             if isinstance(event, Cue):
                 is_near = abs(event.stamp_ns - last_ns) <= JUMP_NS  # of the clock of the sound
-                if is_near and not self._wait(begin, start_ns, event.stamp_ns):
+                if is_near and not self._wait(event.stamp_ns):
                     return end_ns
                 assert self._cues  # the recording has them
                 self._cues.tell(event)
                 continue
             due_ns = _complete_ns(event)
             if abs(due_ns - last_ns) > JUMP_NS:  # the clock was set while the bag was recorded: do not wait for that
-                start_ns += due_ns - last_ns
+                self._origin = self._origin[0], self._origin[1] + due_ns - last_ns
                 self._clock_ns = 0  # may be set back as well
             last_ns = due_ns
-            if not self._wait(begin, start_ns, due_ns):
+            if not self._wait(due_ns):
                 return end_ns
             if isinstance(event, Frame):
                 self.show(event)
@@ -169,10 +172,15 @@ class FilePlayerNode(DriverNode):
             end_ns = max(end_ns, due_ns)
         return end_ns
 
-    def _wait(self, begin: float, start_ns: int, due_ns: int) -> bool:
+    def _ahead_s(self, due_ns: int) -> float:
+        """How long it is until a time of the recording comes: by one origin for all rounds, so that nothing drifts."""
+        begun, origin_ns = self._origin
+        return (due_ns - origin_ns) / NS / self._rate - (time.monotonic() - begun)
+
+    def _wait(self, due_ns: int) -> bool:
         """Wait until `due_ns` of the recording's time has come; False when the node ends."""
         while True:
-            ahead_s = (due_ns - start_ns) / NS / self._rate - (time.monotonic() - begin)
+            ahead_s = self._ahead_s(due_ns)
             now_ns = due_ns - max(0, round(ahead_s * self._rate * NS))
             if self._sim_clock:
                 # What is due comes in the order of its stamps, and sound is due later than its stamp.
