@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 
@@ -25,10 +27,11 @@ class Recorded:
 
     name, warnings, zero_ns, has_video, has_audio = "recorded", (), 0, True, True
 
-    def __init__(self, jump_ns: int = 0) -> None:
-        self.jump_ns = jump_ns
+    def __init__(self, jump_ns: int = 0, opening_s: float = 0.0) -> None:
+        self.jump_ns, self.opening_s = jump_ns, opening_s
 
     def events(self, start_ns: int = 0, *, chunk_ms: int = 20):
+        time.sleep(self.opening_s)
         for number in range(10):
             at = start_ns + number * 20 * MS + (self.jump_ns if number >= 5 else 0)
             yield AudioChunk(at, np.zeros(320, np.int16), 16_000)
@@ -49,10 +52,13 @@ def play(monkeypatch):
         monkeypatch.setattr(FilePlayerNode, "begin", lambda self: None)
         monkeypatch.setattr(file_player, "with_tail", lambda events, _: events)
         node, clocks, start_ns = FilePlayerNode(), [], BEGIN
+        begun = time.monotonic()
+        node._origin = begun, BEGIN
         monkeypatch.setattr(node._sim_clock, "publish", lambda message: clocks.append(to_ns(message.clock)))
         for _ in range(rounds):
             start_ns = node._play(start_ns)
         node.destroy_node()
+        play.late_s = node._origin[0] - begun
         return clocks
 
     yield play
@@ -74,3 +80,10 @@ def test_time_is_set_as_the_clock_of_the_recording_was(play, hours):
     assert abs(int(steps[jump]) - jump_ns) < 100 * MS
     assert np.all(np.delete(steps, jump) >= 0)
     assert clocks[-1] == BEGIN + 200 * MS + jump_ns
+
+
+@pytest.mark.parametrize(("opening_s", "is_hurried"), [(0.01, True), (0.15, False)])
+def test_rounds_follow_one_clock_unless_opening_the_recording_takes_long(play, opening_s, is_hurried):
+    """What opening it takes would else add up, and the stamps fall behind the clock, round by round."""
+    play(Recorded(opening_s=opening_s), 3)
+    assert (play.late_s == 0.0) is is_hurried
