@@ -1,8 +1,7 @@
 """Fusion node: utterances, transcripts and visual windows in; one emotion for each utterance out.
 
 Subscribes `utterance`, `transcript`, `visual_window`, and `/diagnostics` for whether who publishes these is there;
-publishes `emotion`, `emotion/live`, `emotion/events` and, if
-asked to, `emotion/classification`.
+publishes `emotion`, `emotion/live`, `emotion/events` and, if asked to, `emotion/classification`.
 Services `~/reset_dialogue`, `~/get_turns`; who is named on `people/forgotten` is forgotten, and everybody when
 ids begin anew (`people/renumbered`). It runs the emotion models; everything else is the pipeline's.
 """
