@@ -10,12 +10,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+import textwrap
 from collections.abc import Sequence
 from pathlib import Path
 
 from common import HEAD, RESULTS, Mark, Result, table
 
 README = Path(__file__).resolve().parents[1] / "README.md"
+WIDTH = 120  # of the text below the table
 BEGIN, END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
 PINNED = (
     "Pinned: all processes of that measurement, also what plays to the graph and listens to it, had that core alone, "
@@ -38,7 +40,8 @@ def summary(found: Sequence[Result]) -> str:
     lines = table(HEAD, (result.cells(mark) for mark, result in rows.values()))
     places = dict.fromkeys(result.where for result in found)
     notes = [PINNED] if any(result.conditions for _, result in rows.values()) else []
-    return "\n".join([*lines, "", *(f"Measured {place}." for place in places), *notes])
+    words = " ".join([*(f"Measured {place}." for place in places), *notes])
+    return "\n".join([*lines, "", *textwrap.wrap(words, WIDTH, break_long_words=False, break_on_hyphens=False)])
 
 
 def page(found: Sequence[Result]) -> str:
