@@ -65,7 +65,7 @@ def _node(spec: NodeSpec, graph: Graph, respawn: Respawn) -> Node:
         said = LogInfo(msg=sentence(spec.name, event.returncode, wait_s))
         if wait_s is None:
             return [said]
-        again = OpaqueFunction(function=lambda _: [_node(spec, graph, respawn)])
+        again = OpaqueFunction(function=lambda _: [_node(spec.again, graph, respawn)])
         return [said, TimerAction(period=wait_s, actions=[again])]
 
     return Node(

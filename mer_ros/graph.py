@@ -25,6 +25,7 @@ SAMPLE = "sample"
 # In the order of bringing up: who listens comes before who speaks, so that nothing is lost at the start.
 LIFECYCLE = ("fusion", "speech_to_text", "camera", "microphone")
 OPTIONAL = ("humans",)  # likewise, and before those
+BROUGHT_UP = (*OPTIONAL, *LIFECYCLE)
 
 _WITHOUT_IMAGES = ("fusion", "speech_to_text", "microphone", "humans", "audio_device", "lifecycle_manager")
 _DRIVERS = ("webcam", "audio_device", "file_player")  # what they publish stays on their machine
@@ -103,7 +104,7 @@ class GraphSettings:
             )
         if self.play not in ("", SAMPLE) and not Path(self.play).exists():
             raise OptionError(f"play is '{self.play}', which is no file; give a bag, video or sound, or '{SAMPLE}'")
-        if not any(getattr(self, name) for name in (*OPTIONAL, *LIFECYCLE, "webcam", "audio_device", "play")):
+        if not any(getattr(self, name) for name in (*BROUGHT_UP, "webcam", "audio_device", "play")):
             raise OptionError("no node is to be started; leave at least one of them on")
 
 
@@ -158,6 +159,12 @@ class NodeSpec:
         if self.far and self.executable not in _DRIVERS:
             return resources.dds_environment(far=True)
         return resources.dds_environment(images=False) if self.executable in _WITHOUT_IMAGES else {}
+
+    @property
+    def again(self) -> NodeSpec:
+        """As it is started after it has ended by itself: it does not wait until it is found and brought up."""
+        parts = tuple(part.again for part in self.parts)
+        return replace(self, parameters={**self.parameters, "autostart": True}, parts=parts)
 
     @property
     def own_arguments(self) -> list[str]:
@@ -215,7 +222,7 @@ def describe(settings: GraphSettings) -> Graph:
         ),
         "microphone": (("audio", settings.audio_topic), ("robot_speaking", settings.robot_speaking_topic)),
     }
-    chosen = [name for name in (*OPTIONAL, *LIFECYCLE) if getattr(settings, name)]
+    chosen = [name for name in BROUGHT_UP if getattr(settings, name)]
     nodes = [
         NodeSpec(name, name, {**common, **specific[name]}, _real(remappings[name]), settings.respawn) for name in chosen
     ]

@@ -18,7 +18,7 @@ from types import FrameType, TracebackType
 from typing import IO, Any
 
 from mer_ros.errors import MissingDependencyError
-from mer_ros.graph import LIFECYCLE, OPTIONAL, Graph, GraphSettings, NodeSpec, describe, is_flag
+from mer_ros.graph import BROUGHT_UP, Graph, GraphSettings, NodeSpec, describe, is_flag
 from mer_ros.log_lines import by_node
 from mer_ros.orphans import STARTED_BY
 from mer_ros.respawn import Respawn, sentence
@@ -123,7 +123,7 @@ class GraphProcesses:
                 self._note_end(child, code)
             elif child.back_at is not None and time.monotonic() >= child.back_at:
                 child.close_log()
-                fresh = self._start(child.spec)
+                fresh = self._start(child.spec.again)
                 child.process, child.log, child.begun_at = fresh.process, fresh.log, fresh.begun_at
                 child.reader = fresh.reader
                 child.ended, child.back_at = False, None
@@ -190,7 +190,7 @@ class GraphProcesses:
 
 def _tellers(spec: NodeSpec) -> list[str]:
     """The nodes of a process that tell how the graph is: all but those that are brought up."""
-    return [part.name for part in spec.parts or (spec,) if part.executable not in (*OPTIONAL, *LIFECYCLE)]
+    return [part.name for part in spec.parts or (spec,) if part.executable not in BROUGHT_UP]
 
 
 def _forward(spec: NodeSpec, stream: IO[bytes], log_dir: Path | None, aloud: Sequence[str]) -> None:

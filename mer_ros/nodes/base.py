@@ -46,6 +46,9 @@ class PipelineNode(LifecycleNode):
         self._speaking: list[Any] = []
         self._listening: list[Subscription] = []
         self._ticking: list[Any] = []
+        if self.parameters["autostart"]:
+            steady = Clock(clock_type=ClockType.STEADY_TIME)
+            self._autostart = self.create_timer(0.0, self._bring_up, clock=steady)  # once it is made and spun
 
     def build(self) -> None:
         """Make stages and publishers from the parameters; raise MerError for what cannot be had."""
@@ -154,6 +157,12 @@ class PipelineNode(LifecycleNode):
         """End the watchdog first."""
         self._watchdog.close()
         super().destroy_node()
+
+    def _bring_up(self) -> None:
+        self.destroy_timer(self._autostart)
+        done = TransitionCallbackReturn.SUCCESS
+        if self.trigger_configure() == done and self.trigger_activate() == done:
+            self.get_logger().info("active by itself")
 
     def _tell_hang(self, sentence: str) -> None:
         # From the watchdog's thread: what the stages count may be in the making.

@@ -35,6 +35,7 @@ from mer_ros.nodes.usage import is_help_wanted, usage
 from mer_ros.respawn import WRONG_SETTINGS, Respawn, sentence
 
 ENDS_GRAPH, NO_RESPAWN = "--ends-graph", "--no-respawn"
+_AGAIN = ("--ros-args", "-p", "autostart:=true")  # of a node that is made again
 _LOOK_S = 0.1
 _TRIM_S = 60.0
 _SWITCH_S = 0.001  # how long a node computes in Python while another one waits: sound comes every 20 ms
@@ -70,6 +71,7 @@ class Part:
             if wait_s is None:
                 break
             ended.wait(wait_s)
+            NODE_ARGUMENTS.set([*self.arguments, *_AGAIN])
         self.code = code or 0
 
     def _live(self, ended: threading.Event) -> int | None:

@@ -6,9 +6,10 @@ looked at, and tells how to go on; at once when a fresh node of that name has co
 there for a while. A node that refuses a transition is tried again more and more seldom, and those after it are brought
 up meanwhile. Only what this manager has configured itself, and has not seen active since, is
 activated: a node that was deactivated by somebody else is left alone, also by a manager that has been started again.
-An unconfigured node is brought up, as that is what a node is after a crash; but not if it is the same that was seen
-active: then somebody has cleaned it up. A node is the same while its endpoints are: one that is made anew, in a new
-process or in an old one, has others. A manager that has been started again cannot know that, and brings it up.
+An unconfigured node is brought up, as that is what a node may be after a crash; but not if it is the same that was
+seen active: then somebody has cleaned it up. A node is the same while its endpoints are: one that is made anew, in a
+new process or in an old one, has others. A manager that has been started again cannot know that, and brings it up.
+A node that `mer run` or the launch file has started again does not wait for all that: it brings itself up.
 """
 
 from __future__ import annotations
@@ -166,6 +167,8 @@ class LifecycleManager(Node):
     def _on_state(self, ward: Ward, response: GetState.Response) -> None:
         ward.state = response.current_state.id
         if ward.state == State.PRIMARY_STATE_ACTIVE:
+            if ward.brought_up and not ward.left and ward.known and not ward.endpoints() <= ward.known:
+                self._came_back(ward, "is active again")
             if not ward.brought_up or ward.left:
                 ward.brought_up, ward.pause, ward.ours, ward.left = True, _FIRST_PAUSE, False, False
                 ward.passed, ward.refused = True, False
@@ -178,8 +181,11 @@ class LifecycleManager(Node):
         elif ward.state == State.PRIMARY_STATE_UNCONFIGURED:
             ward.left = False
             if ward.brought_up:
-                self.get_logger().warning(f"{ward.name} came back and is brought up again")
-                self.health.counts["brought_up_again"] += 1
+                self._came_back(ward, "is brought up again")
+
+    def _came_back(self, ward: Ward, how: str) -> None:
+        self.get_logger().warning(f"{ward.name} came back and {how}")
+        self.health.counts["brought_up_again"] += 1
 
     def _is_wanted_so(self, ward: Ward) -> bool:
         """Whether somebody else has brought the node to the state that it is in."""

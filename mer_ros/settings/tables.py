@@ -150,6 +150,7 @@ _EVERY_NODE = (
     Parameter(
         "hang_limit_s", 30.0, "a node that is busy with one message for so long is started again; 0: never", 0.0, 3600.0
     ),
+    Parameter("autostart", False, "configure and activate itself when it is made; a node that is started again does"),
 )
 
 CAMERA: tuple[Parameter, ...] = (

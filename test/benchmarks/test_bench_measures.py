@@ -34,6 +34,7 @@ def bench():
         import live
         import load
         import malformed
+        import restart
         import short_term_features
         import soak
         import startup
@@ -46,6 +47,7 @@ def bench():
             live=live,
             load=load,
             malformed=malformed,
+            restart=restart,
             features=short_term_features,
             soak=soak,
             startup=startup,
@@ -178,6 +180,23 @@ def test_the_start_is_read_from_the_managers_log(bench):
         "[INFO] [1002.0] [camera]: camera is active\n"
     )
     assert bench.startup.active_at(log) == {"fusion": 1000.25, "microphone": 1001.75}
+
+
+def test_a_return_is_read_from_the_log_of_the_node_or_the_manager(bench, tmp_path):
+    """What the manager said in an earlier life, or before the node returned, does not count."""
+    processes = SimpleNamespace(poll=lambda: True)
+    camera, manager = tmp_path / "camera.log", tmp_path / "lifecycle_manager.log"
+    camera.write_text(
+        "[INFO] [1000.5] [camera]: active by itself\n[INFO] [1002.25] [head.camera]: active by itself\nrubbish\n"
+    )
+    assert bench.restart.wait_active(processes, camera, 1001.0) == 1002.25
+    nodes = bench.restart.LIFECYCLE
+    manager.write_text(
+        "".join(f"[INFO] [{at}.0] [lifecycle_manager]: {node} is active\n" for at in (10, 20) for node in nodes)
+    )
+    assert bench.restart.wait_active(processes, manager, 15.0) == 20.0
+    with pytest.raises(SystemExit, match="did not become active"):
+        bench.restart.wait_active(SimpleNamespace(poll=lambda: False), camera, 1003.0)
 
 
 def test_processes_are_accounted_for(bench):

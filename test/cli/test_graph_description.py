@@ -31,6 +31,18 @@ def test_defaults_leave_everything_to_the_parameter_file():
         assert "-p" not in command(spec, graph) or spec.name == "lifecycle_manager"
 
 
+@pytest.mark.parametrize("composed", [False, True])
+def test_who_is_started_again_brings_itself_up(composed):
+    graph = describe(GraphSettings(device="cpu", composed=composed))
+    for spec in graph.nodes:
+        again = spec.again
+        words = command(again, graph)
+        assert words.count("autostart:=true") == max(1, len(spec.parts)) + bool(spec.parts)
+        assert "autostart:=true" not in command(spec, graph)
+        assert {part.name for part in again.parts} == {part.name for part in spec.parts}
+        assert again.again == again
+
+
 @pytest.mark.parametrize(
     ("argument", "name", "parameter", "value"),
     [

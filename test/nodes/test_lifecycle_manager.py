@@ -156,6 +156,17 @@ def test_a_node_that_came_back_after_a_crash_is_brought_up_again(nodes, make_man
     assert manager.health.counts["brought_up_again"] == 1
 
 
+def test_a_node_that_has_brought_itself_up_again_is_told_and_asked_for_nothing(nodes, make_manager):
+    manager, second = make_manager(), nodes["second"]
+    tick(manager, 3)
+    asked = list(second.asked)
+    second.endpoints |= {b"second life"}
+    tick(manager, 3)
+    assert second.asked == asked
+    assert manager.health.counts["brought_up_again"] == 1
+    assert manager._condition().message == "all nodes are active"
+
+
 def test_what_was_cleaned_up_by_hand_is_left_so_until_it_is_up_again_or_made_anew(nodes, make_manager):
     manager, second = make_manager(), nodes["second"]
     tick(manager, 3)
