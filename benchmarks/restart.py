@@ -61,9 +61,11 @@ class Finder:
         self._node = rclpy.create_node("bench", context=self._context)
 
     def endpoints(self, name: str) -> set[bytes]:
-        """The subscriptions of the nodes of this name, also those of one that was killed for a while."""
-        found = self._node.get_subscriptions_info_by_topic(HEARS[name])
-        return {bytes(info.endpoint_gid) for info in found if info.node_name == name}
+        """The subscriptions of what the node hears, also those of one that was killed for a while.
+
+        By topic: whose one is, a process is told later than what it needs for sending to it.
+        """
+        return {bytes(info.endpoint_gid) for info in self._node.get_subscriptions_info_by_topic(HEARS[name])}
 
     def wait_fresh(self, name: str, before: set[bytes]) -> float:
         """When there was one more than before, in s of the clock."""
