@@ -41,3 +41,10 @@ def test_a_link_to_another_machine_has_a_profile_of_its_own(monkeypatch):
     assert kilted.replace("heartbeat_period", "heartbeatPeriod").replace("Fast DDS 3", "Fast DDS 2") == jazzy
     monkeypatch.setenv(JAZZY, far[JAZZY])
     assert resources.dds_environment(images=False)[JAZZY].endswith("fastdds-small.xml")
+
+
+def test_all_profiles_find_others_alike():
+    texts = [path.read_text() for path in resources.config_dir().glob("fastdds*.xml")]
+    blocks = {text[text.index("<discovery_config>") : text.index("</discovery_config>")] for text in texts}
+    assert len(texts) == 4
+    assert len(blocks) == 1
