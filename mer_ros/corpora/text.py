@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TextIO
 
@@ -51,6 +51,10 @@ class Lines:
             self.turns[rows],
             tuple(self.speakers[i] for i in rows),
         )
+
+    def unmarked(self) -> Lines:
+        """The same with full stops for exclamation marks, which recognisers do not write."""
+        return replace(self, texts=tuple(text.replace("?!", "?").replace("!", ".") for text in self.texts))
 
 
 def read_meld(path: Path, words: str = "Utterance") -> Lines:

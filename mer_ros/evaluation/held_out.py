@@ -27,7 +27,8 @@ TASKS = {Modality.FACE: "face", Modality.AUDIO: "speech", Modality.TEXT: "text"}
 class HeldOut:
     """One half of: MELD dev's dialogues, the speakers that were held out from the speech model, FER2013 validation.
 
-    lines, clips, faces: of this half. experts: those of the folder of models. entries: of their models.
+    lines, clips, faces: of this half; the lines without exclamation marks, for live all words are recognised.
+    experts: those of the folder of models. entries: of their models.
     """
 
     def __init__(self, data: Path, models: Path, *, first: bool, keep: Path | None = None) -> None:
@@ -37,7 +38,7 @@ class HeldOut:
         self.experts, _ = load_experts(ExpertOptions(models, device="cpu"))
         self._keep = keep
         self._half = "first" if first else "second"
-        dev = load_meld(data, "dev")
+        dev = load_meld(data, "dev").unmarked()
         self.lines: Lines = dev.rows(np.flatnonzero(halves(dev.dialogues.tolist()) == first))
         clips = read_clips(data / "speech.csv", held_out_speakers(self.entries[Modality.AUDIO]))
         self.clips: Clips = clips.rows(np.flatnonzero(speaker_halves(clips.speakers) == first))
@@ -49,7 +50,9 @@ class HeldOut:
         expert = self.experts.of(Modality.TEXT)
         assert expert is not None
         return self._kept(
-            Modality.TEXT, f"{context} {wrong}", lambda: read_lines(expert, self.lines, context=context, wrong=wrong)
+            Modality.TEXT,
+            f"unmarked {context} {wrong}",
+            lambda: read_lines(expert, self.lines, context=context, wrong=wrong),
         )
 
     def voices(self, *, snr_db: float | None = None, longest_s: float = 0.0) -> Answers:

@@ -51,14 +51,13 @@ def heard_words(model: Model, path: Path) -> dict[str, Any]:
 
     path: a file of `mer heard`. n, voices (kinds, and how many lines each spoke), word_error_rate, accuracy,
     weighted_f1, ece and unavailable of the heard lines, the past heard as well; written_weighted_f1, and drop, the
-    difference; unmarked_weighted_f1, of the written lines with full stops for exclamation marks, which recognisers do
-    not write: what the drop is without a wrong word; and short_answers among the heard, found by what was said.
+    difference; unmarked_weighted_f1, see `Lines.unmarked`: what the drop is without a wrong word; and short_answers
+    among the heard, found by what was said.
     Raises InputError.
     """
     written, heard = read_meld(path), read_meld(path, HEARD)
     voices = Counter(kind_of(row[VOICE]) for row in read_rows(path, (VOICE,)))
-    unmarked = replace(written, texts=tuple(text.replace("?!", "?").replace("!", ".") for text in written.texts))
-    clean, flat, result = (evaluate_text(model, lines) for lines in (written, unmarked, heard))
+    clean, flat, result = (evaluate_text(model, lines) for lines in (written, written.unmarked(), heard))
     rows = np.flatnonzero([is_short_answer(text) for text in written.texts])
     return {
         "n": result.scores.n,

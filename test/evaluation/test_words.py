@@ -97,3 +97,12 @@ def test_lines_that_hardly_have_an_exclamation_mark_are_read_as_recognised(model
     told = line_reader(model, lines)(0).probabilities
     assert np.array_equal(told, TextEmotion(model).estimate(texts[0], recognised=recognised).probabilities)
     assert not np.array_equal(told, TextEmotion(model).estimate(texts[0], recognised=not recognised).probabilities)
+
+
+def test_lines_without_exclamation_marks_are_otherwise_as_they_were():
+    numbers = np.arange(3)
+    lines = Lines(
+        ("What?!", "Oh! No!", "Well."), np.eye(7, dtype=np.float32)[:3], numbers, numbers, numbers, ("A",) * 3
+    )
+    assert lines.unmarked().texts == ("What?", "Oh. No.", "Well.")
+    assert lines.unmarked().labels.tolist() == [0, 1, 2]
