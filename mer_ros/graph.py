@@ -70,7 +70,9 @@ class GraphSettings:
     audio_device: str = _setting(
         "", "start the audio driver on this device: an index, part of a name, or 'default'; empty: no driver"
     )
-    play: str = _setting("", "play this bag, video or sound as camera and microphone; 'sample': the sample dialogue")
+    play: str = _setting(
+        "", "play this bag, video or sound as camera and microphone, and end with it; 'sample': the sample dialogue"
+    )
     recogniser: str = _setting("", "speech recogniser; empty: as the parameters say", RECOGNISERS)
     recogniser_model: str = _setting("", "model folder of the recogniser, for vosk")
     params_file: str = _setting("", "parameter file; empty: config/mer.yaml of this package")

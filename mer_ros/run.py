@@ -201,6 +201,10 @@ def _forward(spec: NodeSpec, stream: IO[bytes], log_dir: Path | None, aloud: Seq
     names = [part.name for part in spec.parts]
     with ExitStack() as files:
         logs: dict[str, IO[bytes]] = {}
+        if log_dir is not None:
+            for name in names:
+                with suppress(OSError):
+                    (log_dir / f"{name}.log").touch()  # also of one that says nothing
         for name, line in by_node(stream, names, spec.name):
             if log_dir is None or name in aloud:
                 sys.stdout.write(f"[{name}] {line.decode(errors='replace')}")
@@ -242,6 +246,8 @@ def run_graph(settings: GraphSettings, log_dir: Path | None = None) -> int:
         with processes:
             while not interrupted and processes.poll():
                 time.sleep(_POLL_S)
+            if settings.play and not (interrupted or processes.given_up):
+                print(f"{settings.play} has been played to its end: the graph ends as well", flush=True)
     if processes.failed:
         ends = ", ".join(f"{name} (exit code {processes.exit_codes[name]})" for name in processes.failed)
         print(f"error: did not end cleanly, see what they say: {ends}", file=sys.stderr)
@@ -277,7 +283,8 @@ def add_run_parser(subparsers: Any) -> None:
     parser = subparsers.add_parser(
         "run",
         help="start the graph on this machine, as ros2 launch mer_ros mer.launch.py does",
-        description="Starts the nodes as processes and brings them up in order; Ctrl-C ends all of them.",
+        description="Starts the nodes as processes and brings them up in order. Ctrl-C ends all of them, as does the "
+        "end of what --play plays.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="examples:\n"
         "  mer run                                        the drivers of your camera and microphone run elsewhere\n"

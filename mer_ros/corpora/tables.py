@@ -25,7 +25,8 @@ def read_rows(path: Path, columns: Sequence[str]) -> list[dict[str, str]]:
 def read_numbered(path: Path, columns: Sequence[str] = ()) -> list[tuple[int, dict[str, str]]]:
     """The rows with the number of the line that each ends in; cells that a row lacks are None. Raises InputError."""
     if not path.is_file():
-        raise InputError(f"{path} is missing; name a file, or a folder of corpora, that is there")
+        wrong = "is a folder; name a csv file" if path.is_dir() else "is missing; name a csv file that is there"
+        raise InputError(f"{path} {wrong}")
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
             table = csv.DictReader(file)

@@ -16,10 +16,16 @@ if TYPE_CHECKING:
 
 _RECOGNISER_HELP = "speech recogniser (default: as the parameters say); outside: the words are in the bag"
 RUNS = Path("replays")
+_CHANGING = (
+    *("params_file", "models", "device", "recogniser", "recogniser_model"),
+    *("image_topic", "audio_topic", "words_topic", "robot_speaking_topic", "scheduler"),
+)
 
 
 def path_of(text: str) -> Path:
-    """A path as it is given, `~` also where the shell leaves it (`--output=~/run`)."""
+    """A path as it is given, `~` also where the shell leaves it (`--output=~/run`). An empty one would be `.`."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; give a path, '.' for the folder that you are in")
     return Path(os.path.expanduser(text))
 
 
@@ -43,6 +49,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     add("--scheduler", default="", metavar="ADDRESS", help="of a Dask cluster, whose workers see the same paths")
     add("--thumbnails", action="store_true", help="keep the speakers' faces, and show them in the report")
     add("--quiet", action="store_true", help="print errors alone")
+
+
+def replay_options(given: argparse.Namespace) -> list[str]:
+    """Those given that change what a replay computes, or how."""
+    changed = [name for name in _CHANGING if getattr(given, name)] + ["jobs"] * (given.jobs != 1)
+    return ["--" + name.replace("_", "-") for name in changed]
 
 
 def options_of(given: argparse.Namespace) -> ReplayOptions:
@@ -71,7 +83,8 @@ def output_of(given: argparse.Namespace, path: Path) -> Path:
         return Path(given.output)
     whole = path.resolve()
     names = chain([whole.stem] if path.is_file() else [], [whole.name], (f"{whole.name}-{n}" for n in count(2)))
-    return next(RUNS / name for name in names if _origin(RUNS / name) in ("", str(whole)))
+    ours = ("", str(whole if path.exists() else path))
+    return next(RUNS / name for name in names if _origin(RUNS / name) in ours)
 
 
 def _origin(folder: Path) -> str:

@@ -21,11 +21,12 @@ _EPILOG = """examples:
   mer replay talk.mp4                    a video: results in replays/talk
   mer replay sample                      the sample dialogue
   mer replay bag/ --output bag-replayed  a rosbag2 folder; a single .mcap or .db3 file works as well
-  mer replay session/ --jobs 4           all recordings below a folder, four at a time
+  mer replay session/ --jobs 4           all recordings in a folder, four at a time
 
 written to the folder: emotions.jsonl (a line for each utterance, the same bytes every time), emotions.mcap
 (/emotion for Foxglove and ros2 bag play), summary.json, timings.jsonl, run.json, report.html. What was computed
-is kept when a recording breaks off, the disk is full, or you press Ctrl-C; exit code 2 tells of the first two."""
+is kept when a recording breaks off, the disk is full, or you press Ctrl-C; exit code 2 tells of the first two,
+also where a recording is cut off or damaged and what is left of it was replayed."""
 
 
 def add_replay_parser(subparsers: Any) -> None:
@@ -65,8 +66,9 @@ def _replay(given: argparse.Namespace) -> int:
         console.print(printable(f"report: {output / 'report.html'}"), soft_wrap=True)
     if given.json:
         print(json.dumps(result.summary, ensure_ascii=False))
-    tell_problems(result.problems, output)
-    return NOT_ALL if result.problems else 0
+    cut = [] if result.summary["complete"] or not given.quiet else result.summary["warnings"]
+    tell_problems(result.problems or cut, output)
+    return 0 if result.summary["complete"] else NOT_ALL
 
 
 def _print(console: Console, summary: Mapping[str, Any], problems: Sequence[str], wall_s: float) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from mer_ros import resources, stages
 from mer_ros.audio.vad import make_vad
 from mer_ros.emotion import Modality
-from mer_ros.inference.manifest import FUSION, choose_entry, load_manifest
+from mer_ros.inference.manifest import FUSION, IDENTITY, choose_entry, load_manifest
 from mer_ros.pipeline import Pipeline
 from mer_ros.settings.files import Settings
 from mer_ros.speech.outside import OutsideWords
@@ -93,9 +93,16 @@ class Loaded:
         return told | {
             "speech_to_text": {"name": self._recogniser.name if self._recogniser else stages.OUTSIDE},
             "face_detector": {"name": camera["detector"]},
-            "face_identity": {"name": self._encoder.name if self._encoder else "none"},
+            "face_identity": self._identity(),
             "voice_activity": {"name": microphone["vad"]},
         }
+
+    def _identity(self) -> dict[str, Any]:
+        if self._encoder is None:
+            return {"name": "none"}
+        folder = self.settings["camera"]["models"]
+        entry = choose_entry(load_manifest(Path(folder) if folder else resources.models_dir()), IDENTITY)
+        return {"name": entry.name, "sha256": entry.sha256}
 
 
 _kept = threading.local()

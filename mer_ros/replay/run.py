@@ -95,7 +95,7 @@ def replay_one(
     loaded = loaded_for(settings)  # takes some seconds, so what can be told before is
     if opened:
         opened(source)
-    origin = str(path.resolve()) if isinstance(path, Path) else ""
+    origin = str(path.resolve() if path.exists() else path) if isinstance(path, Path) else ""  # the sample has no path
     return _Replay(loaded, source, folder, options, progress, name or source.name, origin).run()
 
 

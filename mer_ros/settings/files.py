@@ -55,7 +55,8 @@ def read_settings(path: Path, given: Mapping[str, Mapping[str, Any]] | None = No
     """The parameters of the four nodes as a file sets them, by node; what the file leaves out has its default.
 
     given: values by node and name that go before the file's. Sections of other nodes are passed over.
-    Raises OptionError for a file that cannot be read or holds no parameters, and for values that the nodes refuse.
+    Raises OptionError for a file that cannot be read or holds no parameters of these nodes, and for values that they
+    refuse.
     """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
@@ -65,6 +66,11 @@ def read_settings(path: Path, given: Mapping[str, Mapping[str, Any]] | None = No
     sections = list(_sections(content, ""))
     if not sections:
         raise OptionError(f"the parameter file {path} sets no {SECTION}: see config/mer.yaml for the layout")
+    if not any(fnmatch.fnmatchcase(node, name) for node in TABLES for name, _ in sections):
+        named = ", ".join(sorted({name for name, _ in sections}))
+        raise OptionError(
+            f"the parameter file {path} sets parameters of {named} alone: the nodes are {', '.join(TABLES)}"
+        )
     read: dict[str, dict[str, Any]] = {node: {} for node in TABLES}
     for name, values in sections:
         nodes = [node for node in TABLES if fnmatch.fnmatchcase(node, name)]

@@ -106,9 +106,10 @@ def test_bad_labels_keep_what_was_computed(run, labels, capsys):
         assert out == ""
         assert (run / "emotions.jsonl").read_bytes() == emotions
         assert not (run / "scores.json").exists()
-    code, _, err = called(capsys, "bag", "--bag", run, "--labels", labels(), "--output", run)
-    assert code == 2
-    assert "leave --output out" in err
+    for option, value in (("--output", run), ("--recogniser", "vosk"), ("--params-file", "none.yaml"), ("--jobs", 2)):
+        code, _, err = called(capsys, "bag", "--bag", run, "--labels", labels(), option, value)
+        assert code == 2
+        assert f"leave {option} out" in err
 
 
 def test_several_recordings(tmp_path, labels):

@@ -155,6 +155,14 @@ def test_a_bad_recording_of_several_is_told_once(capsys, tmp_path):
     assert "a.wav: a.wav" not in out
 
 
+def test_an_empty_path_is_not_the_folder_that_we_are_in(capsys, tmp_path):
+    spoken_wav(tmp_path / "talk.wav")
+    code, _, err = mer(capsys, "")
+    assert code == 2
+    assert "give a path" in err
+    assert not Path("replays").exists()
+
+
 def test_ctrl_c_says_where_what_was_computed_is(capsys, monkeypatch, tmp_path):
     (tmp_path / "talk.mcap").write_bytes(b"")
     broken = Made([*merged(tones([(1.0, 2.0)], 4.0), pictures(4.0)), KeyboardInterrupt()], "talk.mcap")
@@ -171,10 +179,13 @@ def test_a_bag_that_is_cut_off_is_not_complete(capsys, tmp_path):
     file = next((tmp_path / "bag").glob("*.mcap"))
     file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
     code, out, err = mer(capsys, "bag", "--json")
-    assert (code, err.count("error")) == (0, 0)
+    assert (code, err.count("error")) == (2, 0)
     summary = json.loads(out.splitlines()[-1])
     assert summary["complete"] is False
     assert "is cut off or damaged" in out
+    code, out, err = mer(capsys, "bag", "--quiet")
+    assert (code, out) == (2, "")
+    assert "is cut off or damaged" in err
 
 
 def test_help_names_what_is_written(capsys):

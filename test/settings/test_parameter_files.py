@@ -75,6 +75,11 @@ def test_a_file_that_is_none_is_refused(tmp_path, text):
         read_settings(tmp_path / "absent.yaml")
 
 
+def test_a_file_for_other_nodes_alone_is_refused(tmp_path):
+    with pytest.raises(OptionError, match=r"sets parameters of base, fusoin alone: the nodes are .*fusion"):
+        read_settings(write(tmp_path, "fusoin: {ros__parameters: {a: 1}}\nbase: {ros__parameters: {b: 1}}\n"))
+
+
 def test_options_go_before_the_file(tmp_path):
     path = write(tmp_path, "fusion:\n  ros__parameters: {device: auto, use_text: false}\n")
     settings = ReplayOptions(params_file=path, device="cpu", recogniser="vosk").settings()

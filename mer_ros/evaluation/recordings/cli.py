@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from mer_ros.errors import OptionError
-from mer_ros.replay.arguments import add_options, options_of, output_of, path_of
+from mer_ros.replay.arguments import add_options, options_of, output_of, path_of, replay_options
 from mer_ros.terminal import printable
 
 NOT_ALL = 2
@@ -75,6 +75,8 @@ def _bag(args: argparse.Namespace) -> int:
     if is_run(source):
         if args.output:
             raise OptionError(f"{source} is a replay already, and the scores go there: leave --output out")
+        if given := replay_options(args):
+            raise OptionError(f"{source} is a replay already, made as its summary.json tells: leave {given[0]} out")
         return _tell(args, source, score_bag(source, file))
     folder = output_of(args, source)
     tasks = tasks_of(source, folder)
