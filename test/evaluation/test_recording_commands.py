@@ -78,6 +78,11 @@ def test_a_replay_that_is_there(run, labels, capsys, monkeypatch):
     before = (run / "scores.json").read_bytes()
     assert called(capsys, "bag", "--bag", run, "--labels", labels())[0] == 0
     assert (run / "scores.json").read_bytes() == before
+    summary = json.loads((run / "summary.json").read_text())
+    (run / "summary.json").write_text(json.dumps({**summary, "complete": False}))
+    code, _, err = called(capsys, "bag", "--bag", run, "--labels", labels(), "--quiet")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "the scores are of a part" in err
 
 
 def test_names_in_labels_do_not_reach_the_terminal_as_commands(run, labels, capsys):

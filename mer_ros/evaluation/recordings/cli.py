@@ -118,6 +118,7 @@ def _replay(args: argparse.Namespace, tasks: Any, folder: Path) -> tuple[str, ..
 def _tell(args: argparse.Namespace, folder: Path, scores: dict[str, Any], problems: tuple[str, ...] = ()) -> int:
     from mer_ros.evaluation.recordings.run import SCORES_FILE
     from mer_ros.evaluation.recordings.tables import print_scores
+    from mer_ros.replay.records import SUMMARY_FILE, read_object
     from mer_ros.replay.run_folder import write_json
     from mer_ros.replay.show import tell_problems
     from mer_ros.report.report import write_report
@@ -130,5 +131,7 @@ def _tell(args: argparse.Namespace, folder: Path, scores: dict[str, Any], proble
         print(f"scores: {shown}/{SCORES_FILE}\nreport: {shown}/report.html")
     if args.json:
         print(json.dumps(scores, ensure_ascii=False))
-    tell_problems(problems, folder)
-    return NOT_ALL if problems else 0
+    whole = read_object(folder / SUMMARY_FILE).get("complete", True)
+    missing = problems or (() if whole else ("the scores are of a part: a recording is cut off, see its report",))
+    tell_problems(missing, folder)
+    return NOT_ALL if missing else 0
