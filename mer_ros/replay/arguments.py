@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,13 +14,12 @@ from mer_ros.graph import DEVICES, RECOGNISERS
 
 if TYPE_CHECKING:
     from mer_ros.replay.options import ReplayOptions
+    from mer_ros.replay.task import Task
 
 _RECOGNISER_HELP = "speech recogniser (default: as the parameters say); outside: the words are in the bag"
 RUNS = Path("replays")
-_CHANGING = (
-    *("params_file", "models", "device", "recogniser", "recogniser_model"),
-    *("image_topic", "audio_topic", "words_topic", "robot_speaking_topic", "scheduler"),
-)
+_TOPICS = ("image_topic", "audio_topic", "words_topic", "robot_speaking_topic")
+_CHANGING = ("params_file", "models", "device", "recogniser", "recogniser_model", "scheduler", *_TOPICS)
 
 
 def path_of(text: str) -> Path:
@@ -53,8 +53,20 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def replay_options(given: argparse.Namespace) -> list[str]:
     """Those given that change what a replay computes, or how."""
-    changed = [name for name in _CHANGING if getattr(given, name)] + ["jobs"] * (given.jobs != 1)
-    return ["--" + name.replace("_", "-") for name in changed]
+    return _named(given, _CHANGING) + ["--jobs"] * (given.jobs != 1)
+
+
+def check_topics(given: argparse.Namespace, tasks: Sequence[Task]) -> None:
+    """Raise OptionError for a topic that is named where there is no bag."""
+    from mer_ros.replay.storage.bag import is_bag_file, is_bag_folder
+
+    topics, paths = _named(given, _TOPICS), [task.path for task in tasks if isinstance(task.path, Path)]
+    if topics and not any(is_bag_file(path) or is_bag_folder(path) for path in paths):
+        raise OptionError(f"{topics[0]} names a topic of a bag, and {tasks[0].name} is none: leave it out")
+
+
+def _named(given: argparse.Namespace, names: Sequence[str]) -> list[str]:
+    return ["--" + name.replace("_", "-") for name in names if getattr(given, name)]
 
 
 def options_of(given: argparse.Namespace) -> ReplayOptions:

@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from mer_ros.replay.arguments import add_options, options_of, output_of, path_of
+from mer_ros.replay.arguments import add_options, check_topics, options_of, output_of, path_of
 from mer_ros.report.words import count
 from mer_ros.terminal import printable
 
@@ -54,6 +54,7 @@ def _replay(given: argparse.Namespace) -> int:
     path: Path = given.input
     output = output_of(given, path)
     tasks = tasks_of(path, output)
+    check_topics(given, tasks)
     begun_s = time.perf_counter()
     console = Console(markup=False, highlight=False)
     with (

@@ -163,6 +163,16 @@ def test_an_empty_path_is_not_the_folder_that_we_are_in(capsys, tmp_path):
     assert not Path("replays").exists()
 
 
+@pytest.mark.parametrize("option", ["--image-topic", "--robot-speaking-topic"])
+def test_a_topic_is_refused_where_there_is_no_bag(capsys, tmp_path, option):
+    spoken_wav(tmp_path / "talk.wav")
+    for name in ("talk.wav", "sample", "."):
+        code, _, err = mer(capsys, name, option, "/eye")
+        assert code == 2
+        assert err.startswith(f"error: {option} names a topic of a bag, and ")
+    assert not Path("replays").exists()
+
+
 def test_ctrl_c_says_where_what_was_computed_is(capsys, monkeypatch, tmp_path):
     (tmp_path / "talk.mcap").write_bytes(b"")
     broken = Made([*merged(tones([(1.0, 2.0)], 4.0), pictures(4.0)), KeyboardInterrupt()], "talk.mcap")

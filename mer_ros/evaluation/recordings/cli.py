@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 
 from mer_ros.errors import OptionError
-from mer_ros.replay.arguments import add_options, options_of, output_of, path_of, replay_options
+from mer_ros.replay.arguments import add_options, check_topics, options_of, output_of, path_of, replay_options
 from mer_ros.terminal import printable
 
 NOT_ALL = 2
@@ -106,6 +106,7 @@ def _replay(args: argparse.Namespace, tasks: Any, folder: Path) -> tuple[str, ..
     from mer_ros.replay.many import replay_all
     from mer_ros.replay.show import Show, told_when_interrupted
 
+    check_topics(args, tasks)
     console, origin = Console(markup=False, highlight=False, stderr=True), getattr(args, "bag", None) or args.clips
     with told_when_interrupted(folder), Show(console, args.quiet) as show:
         how = {"jobs": args.jobs, "scheduler": args.scheduler, "origin": origin}
