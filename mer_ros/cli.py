@@ -48,6 +48,7 @@ any other command that it interrupts exits with 130."""
 
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+NO_PLACE = (errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOENT)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -84,6 +85,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         drop_output()
         return 0
     except OSError as error:
+        if error.errno in NO_PLACE and error.filename:  # what a command did not look at before
+            where = printable(str(error.filename))
+            print(f"error: {where} cannot be used: {error.strerror}; give another path", file=sys.stderr)
+            return 2
         if error.errno not in NO_ROOM:
             raise
         drop_output()

@@ -88,14 +88,13 @@ def _done(output: Path, rows: list[Row]) -> set[tuple[str, str]]:
     if not output.exists():
         return set()
     text = output.read_bytes()
+    columns = next(csv.reader([text.partition(b"\n")[0].decode("utf-8", "replace")]), [])
+    if columns != [*rows[0], HEARD, VOICE]:  # before anything of it is touched: it may be another file
+        raise InputError(f"{output} is there and has other columns; remove it, or write elsewhere")
     if not text.endswith(b"\n"):
         output.write_bytes(text[: text.rfind(b"\n") + 1])
-    wanted = [*rows[0], HEARD, VOICE]
     with open(output, encoding="utf-8", newline="") as file:
-        table = csv.DictReader(file)
-        if list(table.fieldnames or []) != wanted:
-            raise InputError(f"{output} is there and has other columns; remove it, or write elsewhere")
-        return {_key(row) for row in table}
+        return {_key(row) for row in csv.DictReader(file)}
 
 
 def _key(row: Row) -> tuple[str, str]:

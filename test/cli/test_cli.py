@@ -217,3 +217,14 @@ def test_interrupt_before_anything_runs():
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
     assert errors == ""
+
+
+def test_a_path_that_cannot_be_used_is_one_sentence(monkeypatch, capsys, tmp_path):
+    """Also where a command has not looked at it before."""
+
+    def opened(arguments):
+        tmp_path.read_bytes()
+
+    monkeypatch.setattr(cli, "_run", opened)
+    assert cli.main(["heard"]) == 2
+    assert capsys.readouterr().err == f"error: {tmp_path} cannot be used: Is a directory; give another path\n"

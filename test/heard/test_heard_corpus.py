@@ -89,10 +89,10 @@ def test_a_choice_of_dialogues_is_whole_and_repeatable(meld):
 
 def test_another_file_is_not_overwritten(meld, tmp_path):
     other = tmp_path / "other.csv"
-    other.write_text("a,b\n1,2\n")
+    other.write_text("a,b\n1,2\nlast")  # nor is its last line taken for one that was cut short
     with pytest.raises(InputError, match="other columns"):
         hear_all(meld, other, HeardOptions())
-    assert other.read_text() == "a,b\n1,2\n"
+    assert other.read_text() == "a,b\n1,2\nlast"
 
 
 def test_voices_are_chosen_by_seed():
