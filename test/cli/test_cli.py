@@ -169,12 +169,13 @@ def test_a_full_disk_is_one_sentence(line):
     assert out.stderr.count("\n") == 1
 
 
-def test_other_faults_of_the_system_are_not_hidden(monkeypatch):
+@pytest.mark.parametrize("fault", [PermissionError(13, "Permission denied"), OSError(9, "Bad file descriptor", "x")])
+def test_other_faults_of_the_system_are_not_hidden(monkeypatch, fault):
     def fail(_):
-        raise PermissionError(13, "Permission denied", "x")
+        raise fault
 
     monkeypatch.setattr(cli, "_run", fail)
-    with pytest.raises(PermissionError):
+    with pytest.raises(type(fault)):
         cli.main([])
 
 
