@@ -11,7 +11,7 @@ import numpy as np
 
 from mer_ros.corpora.tables import read_rows
 from mer_ros.errors import InputError
-from mer_ros.heard.voice import Speaker, choose_voice
+from mer_ros.heard.voice import Speaker, Voice, choose_voice
 from mer_ros.heard.word_errors import word_error_rate
 from mer_ros.speech.recogniser import Recogniser
 from mer_ros.text.tokens import clean
@@ -36,6 +36,8 @@ class HeardOptions:
 def rows_to_hear(data: Path, options: HeardOptions) -> list[Row]:
     """The rows of a csv with MELD's columns: whole dialogues, in an order of their own. Raises InputError."""
     rows = read_rows(data, _NEEDED)
+    if HEARD in rows[0]:
+        raise InputError(f"{data} was heard already: it has the column {HEARD}; name the csv that it was made of")
     names = list(dict.fromkeys(row["Dialogue_ID"] for row in rows))
     if options.dialogues:
         names = [names[i] for i in np.random.default_rng(options.seed).permutation(len(names))][: options.dialogues]
@@ -46,7 +48,7 @@ def rows_to_hear(data: Path, options: HeardOptions) -> list[Row]:
 def hear(rows: Iterable[Row], speaker: Speaker, recogniser: Recogniser, options: HeardOptions) -> Iterator[Row]:
     """Each row with `Heard`, the words recognised, and `Voice`, who said them."""
     for row in rows:
-        voice = choose_voice(f"{row['Dialogue_ID']}/{row['Speaker']}", options.kind, options.seed)
+        voice = _voice(row, options)
         samples = speaker.say(clean(row["Utterance"]), voice)[: round(_LONGEST_S * SAMPLE_RATE)]
         recogniser.accept(samples)
         yield {**row, HEARD: recogniser.finish().text, VOICE: str(voice)}
@@ -57,9 +59,9 @@ def write_heard(
 ) -> Iterator[Row]:
     """Write rows as they are heard, each yielded then; those that `output` already holds are left as they are.
 
-    Raises InputError when `output` holds something else.
+    Raises InputError when `output` holds something else, or other voices.
     """
-    done = _done(output, rows)
+    done = _done(output, rows, options)
     new = not output.exists()
     output.parent.mkdir(parents=True, exist_ok=True)
     with open(output, "a", encoding="utf-8", newline="") as file:
@@ -83,7 +85,12 @@ def error_rate_of(path: Path) -> float:
     return word_error_rate(read_heard(path))
 
 
-def _done(output: Path, rows: list[Row]) -> set[tuple[str, str]]:
+def _voice(row: Row, options: HeardOptions) -> Voice:
+    """Each person of a dialogue has one."""
+    return choose_voice(f"{row['Dialogue_ID']}/{row['Speaker']}", options.kind, options.seed)
+
+
+def _done(output: Path, rows: list[Row], options: HeardOptions) -> set[tuple[str, str]]:
     """What was heard before; a last line that was cut short is taken away."""
     if not output.exists():
         return set()
@@ -94,7 +101,15 @@ def _done(output: Path, rows: list[Row]) -> set[tuple[str, str]]:
     if not text.endswith(b"\n"):
         output.write_bytes(text[: text.rfind(b"\n") + 1])
     with open(output, encoding="utf-8", newline="") as file:
-        return {_key(row) for row in csv.DictReader(file)}
+        done = {_key(row): row for row in csv.DictReader(file)}
+    for row in rows:
+        heard = done.get(_key(row))
+        if heard is not None and heard[VOICE] != str(_voice(row, options)):
+            raise InputError(
+                f"{output} was spoken by other voices: line {' '.join(_key(row))} by {heard[VOICE]}, not by "
+                f"{_voice(row, options)}; use the same --voice and --seed, or write elsewhere"
+            )
+    return set(done)
 
 
 def _key(row: Row) -> tuple[str, str]:

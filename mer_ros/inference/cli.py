@@ -73,7 +73,11 @@ def _show(args: argparse.Namespace) -> int:
     card = args.models / f"{entry.name}.md"
     if not card.is_file():
         raise ModelError(f"model {entry.name}: its card {card} is missing; restore it from the package")
-    console.print(Markdown(card.read_text(encoding="utf-8")))
+    try:
+        text = card.read_text(encoding="utf-8")
+    except ValueError as error:
+        raise ModelError(f"model {entry.name}: its card {card} is damaged; restore it from the package") from error
+    console.print(Markdown(text))
     table = Table("", "tensor", "holds", title="Contract", title_justify="left")
     for kind, tensors in (("input", entry.inputs), ("output", entry.outputs)):
         for name, spec in tensors.items():

@@ -14,6 +14,7 @@ import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
 
+from mer_ros.audio.samples import RATES_HZ
 from mer_ros.errors import InputError
 from mer_ros.replay.chunks import cut_chunks
 from mer_ros.utterance import AudioChunk, Frame
@@ -85,8 +86,10 @@ class MediaSource:
         self._max_width = max_width
         with self._open() as container:
             video, audio = _streams(container)
+            self._left_out = _left_out(container, audio)
             if video is None and audio is None:
-                raise InputError(f"{self.path} holds neither sound nor video: give a sound or video file")
+                why = f" ({'; '.join(self._left_out)})" if self._left_out else ""
+                raise InputError(f"{self.path} holds neither sound nor video{why}: give a sound or video file")
             self.has_video, self.has_audio = video is not None, audio is not None
             for kind, stream in (("image", video), ("audio", audio)):
                 if stream is not None:
@@ -138,7 +141,8 @@ class MediaSource:
             "missing_s": "the last {} s of {} are missing: it is cut off, or states a wrong length",
             "frames_without_time": "{} frames of {} carry no time: they are taken to come at its rate",
         }
-        told = [text.format(self.counts[name], self.name) for name, text in said.items() if self.counts[name]]
+        told = [f"{self.name}: {what}" for what in self._left_out]
+        told += [text.format(self.counts[name], self.name) for name, text in said.items() if self.counts[name]]
         missing = [kind for kind, there in (("sound", self.has_audio), ("video", self.has_video)) if not there]
         return told + [f"{self.name} holds no {kind}: the rest is used alone" for kind in missing]
 
@@ -233,5 +237,22 @@ def _streams(container: Any) -> tuple[Any, Any]:
         ),
         None,
     )
-    audio = next((s for s in container.streams.audio if s.codec_context is not None and s.rate), None)
+    audio = next((s for s in container.streams.audio if s.codec_context is not None and _is_sound(s)), None)
     return video, audio
+
+
+def _is_sound(stream: Any) -> bool:
+    return RATES_HZ[0] <= (stream.rate or 0) <= RATES_HZ[1]
+
+
+def _left_out(container: Any, audio: Any) -> list[str]:
+    """What is not heard of the sound streams, and why; `audio` is the one that is."""
+    told = [
+        f"the sound of stream {s.index} has {s.rate or 0} Hz, and is left out; {RATES_HZ[0]} to {RATES_HZ[1]} are taken"
+        for s in container.streams.audio
+        if not _is_sound(s)
+    ]
+    others = [str(s.index) for s in container.streams.audio if s is not audio and _is_sound(s)]
+    if audio is not None and others:
+        told.append(f"stream {audio.index} alone is heard, of its sound streams {audio.index}, {', '.join(others)}")
+    return told

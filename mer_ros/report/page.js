@@ -43,7 +43,7 @@
     const words = Object.assign(document.createElement("p"), { className: "words", textContent: u.words });
     const head = [".chip", ".at", ".who"].map((kind) => line.querySelector(kind).cloneNode(true));
     card.replaceChildren(...head, words, more);
-    if (u.label) words.before(piece("who", u.wrong ? `labelled ${u.label}` : "as labelled"));
+    if (u.label) words.before(piece("who", u.labelled));
     card.hidden = false;
     link.setAttribute("aria-describedby", "card");
     const at = link.getBoundingClientRect(), wide = document.documentElement.clientWidth;

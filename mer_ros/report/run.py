@@ -66,6 +66,11 @@ class Spoken:
         """Whether the most probable emotion is not the label's, as the confusion matrix counts it."""
         return self.label is not None and self.label != _top(self.probabilities)[0]
 
+    @property
+    def labelled(self) -> str:
+        """What people said of it, in words: one that is not named may be right by its most probable emotion only."""
+        return "as labelled" if self.emotion == self.label else f"labelled {self.label}"
+
 
 @dataclass(frozen=True)
 class Run:

@@ -67,7 +67,7 @@ def data(spoken: Sequence[Spoken]) -> dict[str, Any]:
             "says": {y.sense: [y.weight, y.probabilities] for y in s.says if y.probabilities is not None},
             "latency_ms": [s.latency_ms.get(stage) for stage in stages],
         }
-        | ({"label": s.label, "wrong": s.wrong} if s.label else {})
+        | ({"label": s.label, "wrong": s.wrong, "labelled": s.labelled} if s.label else {})
         for s in spoken
     ]
     return {"emotions": EMOTIONS, "stages": stages, "utterances": told}
@@ -81,7 +81,7 @@ def _choice(key: str, name: str, options: Sequence[str]) -> Markup:
 def _utterance(index: int, it: Spoken, recordings: bool) -> Markup:
     label = None
     if it.label is not None:
-        label = tag("span", f"labelled {it.label}" if it.wrong else "as labelled", class_="wrong" if it.wrong else "ok")
+        label = tag("span", it.labelled, class_="wrong" if it.wrong else "ok")
     line = [
         tag("span", clock(it.start_s), class_="at"),
         tag("span", it.who, tag("small", it.recording) if recordings else None, class_="who"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +17,8 @@ MODELS = ("text", "speech", "face", "context", "early-fusion", "fusion", "dialog
 # Of models that have several; the first is the default.
 ARCHITECTURES = {"text": ("minilm", "lstm", "cnn", "bclstm"), "speech": ("encoder", "cnn")}
 GENERATED = ("context", "early-fusion")  # can be trained on made-up data
+NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)  # of a run
+RANGES = {"threads": (1, 256), "seed": (0, 1_000_000), "epochs": (1, 10_000)}
 
 _TRAIN_HELP = """what each model is trained on, inside of --data DIR:
   text          meld/*_sent_emo.csv, and goemotions_ekman/*.tsv if it is there
@@ -253,8 +256,17 @@ def _check(arguments: argparse.Namespace) -> None:
         raise OptionError("the fusion is fitted at once, not in epochs; leave out --epochs.")
     if arguments.model == "fusion" and arguments.device == "cuda":
         raise OptionError("the fusion is fitted on the processor; leave out --device.")
-    if arguments.threads < 1:
-        raise OptionError(f"--threads is {arguments.threads}; use 1 or more.")
+    for name, (least, most) in RANGES.items():
+        value = getattr(arguments, name)
+        if value is not None and not least <= value <= most:
+            raise OptionError(f"--{name} is {value}; use {least} to {most}.")
+    if arguments.name is not None and not NAME.fullmatch(arguments.name):
+        raise OptionError(
+            f"--name {arguments.name!r} is no name of a folder; use letters, digits, dots, dashes and "
+            "underscores, a letter or digit first."
+        )
+    if arguments.output.exists() and not arguments.output.is_dir():
+        raise InputError(f"--output {arguments.output} is no folder; name one for the runs, it may be new.")
     if arguments.generated:
         if arguments.model not in GENERATED:
             raise OptionError(

@@ -13,7 +13,8 @@ from torch import nn
 from torch.nn import functional
 
 from mer_ros.corpora.text import NO_SENTIMENT, Lines, load_goemotions, load_meld, split_dialogues
-from mer_ros.emotion import SENTIMENTS
+from mer_ros.emotion import EMOTIONS, SENTIMENTS
+from mer_ros.errors import InputError
 from mer_ros.evaluation.scores import score
 from mer_ros.text.tokens import TOKENS, tokenize
 from mer_ros.training.calibration import fit_temperature, softmax
@@ -51,7 +52,12 @@ def text_logits(network: nn.Module, ids: torch.Tensor) -> tuple[NDArray[np.float
 
 
 def class_weights(shares: NDArray[np.floating], power: float) -> NDArray[np.float32]:
-    """[K], mean 1 over the data: rarer classes weigh more, by `power` (0: all the same, 1: fully balanced)."""
+    """[7], mean 1 over the data: rarer emotions weigh more, by `power` (0: all the same, 1: fully balanced).
+
+    Raises InputError where there is nothing to learn an emotion from.
+    """
+    if missing := [name for name, share in zip(EMOTIONS, shares, strict=True) if not share > 0]:
+        raise InputError(f"no line to learn from is labelled {' or '.join(missing)}; add some of each emotion")
     weights = np.asarray(shares, np.float64) ** -power
     return (weights / (weights * shares).sum()).astype(np.float32)
 

@@ -95,6 +95,24 @@ def test_another_file_is_not_overwritten(meld, tmp_path):
     assert other.read_text() == "a,b\n1,2\nlast"
 
 
+def test_other_voices_are_not_mixed_into_a_file(meld, tmp_path):
+    output = tmp_path / "heard.csv"
+    hear_all(meld, output, HeardOptions(), stop=4)
+    kept = output.read_bytes()
+    for options in (HeardOptions(kind="espeak"), HeardOptions(seed=2)):
+        with pytest.raises(InputError, match=r"other voices: line 0 0 by piper .* use the same --voice and --seed"):
+            hear_all(meld, output, options)
+    assert output.read_bytes() == kept
+    assert hear_all(meld, output, HeardOptions()) == 18 - 4
+
+
+def test_what_was_heard_is_not_heard_again(meld, tmp_path):
+    output = tmp_path / "heard.csv"
+    hear_all(meld, output, HeardOptions())
+    with pytest.raises(InputError, match=r"heard\.csv was heard already.*name the csv that it was made of"):
+        rows_to_hear(output, HeardOptions())
+
+
 def test_voices_are_chosen_by_seed():
     names = [f"speaker {i}" for i in range(200)]
     assert [choose_voice(n) for n in names] == [choose_voice(n) for n in names]

@@ -88,6 +88,9 @@ def test_show(mer, tmp_path, capsys):
     assert "string [n, 20]" in out
     with pytest.raises(ModelError, match="there is: tiny-text"):
         mer("show", "nothing")
+    (tmp_path / "tiny-text.md").write_bytes(b"# Tiny\xff\xfe")
+    with pytest.raises(ModelError, match="is damaged; restore it"):
+        mer("show", "tiny-text")
 
 
 def test_a_folder_without_models(mer, tmp_path):

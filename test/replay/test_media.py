@@ -141,6 +141,33 @@ def test_a_folder_and_an_address_are_refused(tmp_path):
             MediaSource(path)
 
 
+def with_sounds(path: Path, rates: list[int]) -> Path:
+    """A file with a stream of sound at each rate, the first a second of silence, each next one louder."""
+    with av.open(str(path), "w") as out:
+        streams = [out.add_stream("pcm_s16le", rate=rate, layout="mono") for rate in rates]
+        for number, (stream, rate) in enumerate(zip(streams, rates, strict=True)):
+            block = av.AudioFrame.from_ndarray(np.full((1, rate), 1000 * number, np.int16), format="s16", layout="mono")
+            block.sample_rate, block.pts, block.time_base = rate, 0, Fraction(1, rate)
+            out.mux(stream.encode(block))
+    return path
+
+
+def test_of_several_sounds_the_first_is_heard_and_that_is_told(tmp_path):
+    source = MediaSource(with_sounds(tmp_path / "a.mkv", [16_000, 48_000]))
+    assert not np.concatenate([c.samples for c in split(source.events())[2]]).any()
+    assert "a.mkv: stream 0 alone is heard, of its sound streams 0, 1" in source.warnings
+
+
+def test_what_is_too_slow_for_a_sound_is_left_out(tmp_path):
+    source = MediaSource(with_sounds(tmp_path / "a.mkv", [100, 16_000]))
+    chunks = split(source.events())[2]
+    assert {c.sample_rate for c in chunks} == {16_000}
+    assert chunks[0].samples.max() == 1000
+    assert source.warnings[:1] == ["a.mkv: the sound of stream 0 has 100 Hz, and is left out; 8000 to 192000 are taken"]
+    with pytest.raises(InputError, match=r"neither sound nor video \(the sound of stream 0 has 1 Hz"):
+        MediaSource(with_sounds(tmp_path / "b.wav", [1]))
+
+
 def test_chunk_length_is_checked(tmp_path):
     source = MediaSource(write(tmp_path / "a.mkv", None, 0.1))
     with pytest.raises(InputError, match="chunk_ms is 0"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 from made_runs import make_run, records
@@ -74,6 +75,14 @@ def test_only_the_wrong_ones_are_told_as_wrong(page, run):
     wrong = [u for u in page.content["utterances"] if u.get("wrong")]
     assert len(wrong) == scores["n"] - sum(scores["confusion"][i][i] for i in range(7))
     assert len(page.all("span", **{"class": "wrong"})) == len(wrong) > 0
+
+
+def test_what_was_called_unknown_is_not_as_labelled(run):
+    right = next(s for s in read_run(run).spoken if s.label and not s.wrong)
+    assert right.labelled == "as labelled"
+    unsure = replace(right, emotion="unknown")  # its most probable emotion is the label's
+    assert not unsure.wrong
+    assert unsure.labelled == f"labelled {right.label}"
 
 
 def test_the_same_folder_gives_the_same_bytes(run, page):

@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from mer_ros.emotion import EMOTIONS  # noqa: E402
+from mer_ros.errors import InputError  # noqa: E402
 from mer_ros.text.word_pieces import WordPieces  # noqa: E402
 from mer_ros.training.calibration import softmax  # noqa: E402
 from mer_ros.training.distillation import answers, mean_weights, taught_talks  # noqa: E402
@@ -15,6 +16,7 @@ from mer_ros.training.hearing import tilts  # noqa: E402
 from mer_ros.training.minilm import conversation_logits  # noqa: E402
 from mer_ros.training.networks.minilm import ConversationNet  # noqa: E402
 from mer_ros.training.talks import Talk  # noqa: E402
+from mer_ros.training.text import class_weights  # noqa: E402
 
 PIECES = WordPieces(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "good", "bad"])
 
@@ -62,3 +64,13 @@ def test_all_but_neutral_weigh_more_in_recognised_talks():
     weighed = dict(zip(EMOTIONS, tilts(0.5), strict=True))
     assert weighed.pop("neutral") == 1.0
     assert all(weight == pytest.approx(np.exp(0.5)) for weight in weighed.values())
+
+
+def test_rarer_emotions_weigh_more_and_each_must_be_there():
+    shares = np.array([0.1, 0.05, 0.05, 0.2, 0.4, 0.1, 0.1])
+    assert class_weights(shares, 0.0) == pytest.approx(np.ones(7))
+    weights = class_weights(shares, 0.5)
+    assert (weights * shares).sum() == pytest.approx(1.0)
+    assert weights[1] / weights[4] == pytest.approx(8**0.5)
+    with pytest.raises(InputError, match="no line to learn from is labelled disgust or fear"):
+        class_weights(np.array([0.2, 0, 0, 0.2, 0.4, 0.1, 0.1]), 0.5)
