@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from mer_ros.corpora.faces import Faces, load_fer2013
+from mer_ros.corpora.faces import Faces, load_fer2013, without_copies
 from mer_ros.emotion import EMOTIONS
 from mer_ros.evaluation.scores import score
 from mer_ros.training.augment import augment_faces
@@ -144,6 +144,8 @@ def train_face(
 ) -> Trained:
     """Both streams from FER2013 train; reported on its validation part (the original PublicTest)."""
     train, held_out, validation = load_split(data)
+    whole = load_fer2013(data, "train")
+    repeated = len(validation) - len(without_copies(validation, whole))
     train = rare_repeated(train)
     small, large = small_classifier(seed), large_classifier(seed, train)
     shared: dict[str, Any] = {"epochs": epochs, "seed": seed, "progress": progress}
@@ -180,7 +182,7 @@ def train_face(
             reliability=metrics["accuracy"],
             metrics=metrics,
             data=(
-                f"FER2013 train ({len(load_fer2013(data, 'train')):,} images, less those that its validation part "
+                f"FER2013 train ({len(whole):,} images, less those that its validation part "
                 f"repeats, and {len(held_out):,} held out for choices and the temperature)",
                 "generated scenes",
                 "dlib_face_recognition_resnet_model_v1 (pre-trained weights, by Davis King)",
@@ -199,6 +201,8 @@ def train_face(
                 "FER2013: research only.",
                 "Choices were made on images held out of train; the validation part was scored some times at the end, "
                 "and nothing was chosen by it.",
+                f"{repeated} of the {len(validation):,} validation images are in FER2013's train part as well, byte "
+                "for byte. They were not trained on here, as they may have been for scores elsewhere.",
                 "The context has no say yet: train it on CAER-S with `mer train context --data DIR`.",
                 "FER2013 was collected by web search and its labels are noisy (people agree on about 65 %).",
                 "Posed expressions weigh more than spontaneous ones; ages and skin tones are not balanced.",
