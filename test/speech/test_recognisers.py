@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from mer_ros.errors import InputError, MissingDependencyError, ModelError
+from mer_ros.speech.moonshine_network import loop_length, unquoted
 from mer_ros.speech.recogniser import SpeechOptions, make_recogniser
 from mer_ros.speech.transcriber import Transcriber
 from mer_ros.utterance import SpeechState, Utterance
@@ -165,6 +166,45 @@ def test_moonshine_on_noise_and_clipping(moonshine):
     rng = np.random.default_rng(3)
     for samples in (rng.integers(-32768, 32767, RATE, np.int16), np.full(RATE, 32767, np.int16)):
         assert isinstance(hear(moonshine, samples).text, str)
+
+
+def test_moonshine_does_not_go_round_in_circles(moonshine):
+    time_s = np.arange(6 * RATE) / RATE
+    hum = 0.2 * np.sin(2 * np.pi * 400 * time_s) * (1 + np.sin(2 * np.pi * 3 * time_s))
+    words = hear(moonshine, (hum * 32767).astype(np.int16)).text.split()
+    assert len(words) < 16, words
+
+
+@pytest.mark.parametrize(
+    ("tokens", "length"),
+    [
+        ([], 0),
+        ([7, 1, 2, 3, 1, 2, 3, 1, 2, 3], 0),
+        ([7, 1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3], 3),
+        ([1, 2, 3, 1, 2, 3, 1, 2, 3, 1, 2, 3, 7], 0),
+        ([1, 2] * 5, 0),  # "no, no, no, no, no"
+        ([7] + [1, 2, 3, 4, 5] * 4, 5),
+    ],
+)
+def test_a_loop_is_what_is_repeated_at_the_end(tokens, length):
+    assert loop_length(tokens) == length
+
+
+@pytest.mark.parametrize(
+    ("heard", "said"),
+    [
+        (
+            "\"'Oh, we did, but my mom got us the greatest gift of all.'\"",
+            "Oh, we did, but my mom got us the greatest gift of all.",
+        ),
+        ("'Cause I'm goin' home", "Cause I'm goin' home"),
+        ("the dogs' tails,  \u201cyou know\u201d", "the dogs' tails, you know"),
+        ("L\u2019\u00e9t\u00e9 \u00ab indien \u00bb", "L\u2019\u00e9t\u00e9 indien"),
+        ("'", ""),
+    ],
+)
+def test_nobody_says_quotation_marks(heard, said):
+    assert unquoted(heard) == said
 
 
 def test_reset_forgets(moonshine, assets):
