@@ -3,45 +3,72 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mer_ros.emotion import EMOTIONS
 from mer_ros.training.course import Course
-from mer_ros.training.distillation import mean_weights
+from mer_ros.training.distillation import answers, taught_talks
 from mer_ros.training.large import Told
 from mer_ros.training.lessons import told_talks
 from mer_ros.training.loop import FitOptions
 from mer_ros.training.minilm import network_of
 from mer_ros.training.networks.minilm import ConversationNet
-from mer_ros.training.talks import Manner
+from mer_ros.training.talks import Manner, Talk
+from mer_ros.training.text import class_weights
 
 OPTIONS = FitOptions(
     epochs=3, batch_size=896, learning_rate=5e-5, weight_decay=1e-2, average=0.99, bfloat16=True, warm_up=0.1
 )
-MANNER = Manner(named=0.5, nameless=0.2, heard=0.7, plain=0.03, flat=0.5)
-TAUGHT = 0.8  # how much of the targets is what the large networks tell of the written form; the rest is the label
-# Without exclamation marks little speaks for any emotion, and all but neutral are seldom answered: in each of the
-# runs, whose weights are averaged, this is the logarithm of how much more they weigh.
-TILTS = (0.4, 0.8)
+MANNER = Manner(named=0.5, nameless=0.2, heard=0.5, plain=0.03, flat=0.5)
+OTHERS_MANNER = replace(MANNER, heard=0.7)
+BALANCE = 0.2  # see `class_weights`
+# How much of the targets is what is told of the written form, by the network and its teachers, or by large networks.
+TAUGHT, OTHERS_TAUGHT = 0.85, 0.8
+OWN_SHARE = 2.0  # of the network's answers among its teachers'; that of each of these is 1
+LINES = 1500  # of GoEmotions
+# Without exclamation marks little speaks for any emotion, and all but neutral are seldom answered: this is the
+# logarithm of how much more they weigh.
+TILTS, OTHERS_TILT = (0.4, 0.8), 0.4
 
 
-def learn_to_hear(course: Course, network: ConversationNet, told: Told) -> ConversationNet:
-    """The mean of the network and of what it becomes. told: of the written form, the target also where it is heard."""
-    weights, taught = told_talks(course, told, TAUGHT)
-    heard = [
-        course.fit(
-            f"heard-{number}",
-            network_of(network.state_dict()),
-            taught,
-            OPTIONS,
-            replace(MANNER, tilt=tilts(tilt)),
-            weights,
-            seed=10 + number,
-            smoothing=0.0,
-        )
+def hear_with_teachers(
+    course: Course, network: ConversationNet, teachers: Sequence[ConversationNet]
+) -> list[ConversationNet]:
+    """What the network becomes, at each of the TILTS, by its own and its teachers' answers to the written form."""
+    weights = class_weights(course.shares, BALANCE)
+    taught: list[Talk] = []
+    for talks, share in ((course.talks, TAUGHT), (course.some_lines(LINES), 1.0)):
+        told = answers([network, *teachers], talks, course.pieces, [OWN_SHARE, *[1.0] * len(teachers)])
+        taught += taught_talks(talks, told, share, weights)
+    return [
+        _fit(course, f"heard-{number}", network, taught, replace(MANNER, tilt=tilts(tilt)), weights, seed=10 + number)
         for number, tilt in enumerate(TILTS, 1)
     ]
-    return network_of(mean_weights([network, *heard]))
+
+
+def hear_with_others(course: Course, network: ConversationNet, told: Told) -> ConversationNet:
+    """What the network becomes by the large networks' answers to the written form."""
+    weights, taught = told_talks(course, told, OTHERS_TAUGHT)
+    manner = replace(OTHERS_MANNER, tilt=tilts(OTHERS_TILT))
+    return _fit(course, "heard-others", network, taught, manner, weights, seed=10)
+
+
+def _fit(
+    course: Course,
+    name: str,
+    network: ConversationNet,
+    taught: Sequence[Talk],
+    manner: Manner,
+    weights: NDArray[np.float32],
+    *,
+    seed: int,
+) -> ConversationNet:
+    start = network_of(network.state_dict())
+    return course.fit(name, start, taught, OPTIONS, manner, weights, seed=seed, smoothing=0.0)
 
 
 def tilts(tilt: float) -> tuple[float, ...]:
