@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,10 @@ settings.load_profile("mer")
 
 # Nodes made in tests must not hear those of other tests, nor of this machine's own graph.
 os.environ["ROS_DOMAIN_ID"] = own_domain_id()
+
+# A shell lets what it starts in the background ignore Ctrl-C, and that is handed on to every process of the tests.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
