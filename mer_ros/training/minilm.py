@@ -1,4 +1,4 @@
-"""Trains the conversation network: GoEmotions' lines first, then MELD's dialogues, then its own ensemble's answers."""
+"""How conversation networks are made, fitted to dialogues and asked; what they learn is in `lessons`."""
 
 from __future__ import annotations
 

@@ -119,7 +119,6 @@ def test_it_is_asked_about_talks_that_it_has_not_met(tmp_path, monkeypatch):
         return conversation_logits(network, talks, pieces)
 
     monkeypatch.setattr(large, "new_large_network", lambda: large._frozen(tiny()))
-    monkeypatch.setattr(large, "LargeConversationNet", tiny)
     monkeypatch.setattr(large, "conversation_logits", ask)
     talks = [talk(i % 7, *["good day", "bad", "day"][: 1 + i % 3]) for i in range(21)]
     lines = [talk(i % 7, "bad day") for i in range(140)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -119,28 +120,37 @@ def places(turns: torch.Tensor) -> torch.Tensor:
 def load_minilm(folder: Path, network: ConversationNet) -> None:
     """Take over the encoder's weights of `folder`/model.safetensors (all-MiniLM-L6-v2). Raises InputError."""
     saved = read_safetensors(Path(folder) / "model.safetensors")
-    weights = dict(network.state_dict())
-
-    def take(to: str, *names: str) -> None:
-        parts = [saved[name] for name in names]
-        weights[to] = torch.cat(parts) if len(parts) > 1 else parts[0]
-
-    take("words.weight", "embeddings.word_embeddings.weight")
+    heads = ("self.query", "self.key", "self.value")
+    weights = network.state_dict() | encoder_weights(saved, len(network.layers), heads, "output.dense", "output.")
     # Of the two kinds of sentence that BERT knows, all here are of the first.
-    kind = saved["embeddings.token_type_embeddings.weight"][0]
-    weights["positions.weight"] = saved["embeddings.position_embeddings.weight"] + kind
-    for name in ("weight", "bias"):
-        take(f"norm.{name}", f"embeddings.LayerNorm.{name}")
-        for i in range(len(network.layers)):
-            old = f"encoder.layer.{i}"
-            heads = (f"{old}.attention.self.{part}.{name}" for part in ("query", "key", "value"))
-            take(f"layers.{i}.query_key_value.{name}", *heads)
-            take(f"layers.{i}.attended.{name}", f"{old}.attention.output.dense.{name}")
-            take(f"layers.{i}.norm_attention.{name}", f"{old}.attention.output.LayerNorm.{name}")
-            take(f"layers.{i}.inner.{name}", f"{old}.intermediate.dense.{name}")
-            take(f"layers.{i}.outer.{name}", f"{old}.output.dense.{name}")
-            take(f"layers.{i}.norm.{name}", f"{old}.output.LayerNorm.{name}")
+    weights["positions.weight"] = weights["positions.weight"] + saved["embeddings.token_type_embeddings.weight"][0]
     network.load_state_dict(weights)
+
+
+def encoder_weights(
+    saved: Mapping[str, torch.Tensor], layers: int, heads: Sequence[str], attended: str, norm: str
+) -> dict[str, torch.Tensor]:
+    """The weights of a saved encoder of BERT's kind, by the names of ConversationNet.
+
+    heads, attended: what the file calls the attention's products, those of query, key and value, and the one after.
+    norm: what stands before the name of the attention's normalisation.
+    """
+    weights = {
+        f"{to}.weight": saved[f"embeddings.{name}_embeddings.weight"]
+        for to, name in (("words", "word"), ("positions", "position"))
+    }
+    for kind in ("weight", "bias"):
+        weights[f"norm.{kind}"] = saved[f"embeddings.LayerNorm.{kind}"]
+        for i in range(layers):
+            old, new = f"encoder.layer.{i}", f"layers.{i}"
+            parts = [saved[f"{old}.attention.{head}.{kind}"] for head in heads]
+            weights[f"{new}.query_key_value.{kind}"] = torch.cat(parts)
+            weights[f"{new}.attended.{kind}"] = saved[f"{old}.attention.{attended}.{kind}"]
+            weights[f"{new}.norm_attention.{kind}"] = saved[f"{old}.attention.{norm}LayerNorm.{kind}"]
+            weights[f"{new}.inner.{kind}"] = saved[f"{old}.intermediate.dense.{kind}"]
+            weights[f"{new}.outer.{kind}"] = saved[f"{old}.output.dense.{kind}"]
+            weights[f"{new}.norm.{kind}"] = saved[f"{old}.output.LayerNorm.{kind}"]
+    return weights
 
 
 def read_safetensors(path: Path) -> dict[str, torch.Tensor]:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import nn
 
-from mer_ros.training.networks.minilm import ConversationNet, places, safetensors
+from mer_ros.training.networks.minilm import ConversationNet, encoder_weights, places, safetensors
 
 BUCKETS, FARTHEST_PIECE = 32, 128  # of the relative positions
 FIRST_PLACE = 2  # the first two positions are of padding and of none
@@ -58,19 +58,7 @@ def buckets(length: int) -> torch.Tensor:
 def load_mpnet(content: bytes, network: LargeConversationNet) -> None:
     """Take over the encoder's weights of all-mpnet-base-v2, a safetensors file."""
     saved = safetensors(content)
-    weights = dict(network.state_dict())
-    weights["words.weight"] = saved["embeddings.word_embeddings.weight"]
-    weights["positions.weight"] = saved["embeddings.position_embeddings.weight"]
+    heads = ("attn.q", "attn.k", "attn.v")
+    weights = network.state_dict() | encoder_weights(saved, len(network.layers), heads, "attn.o", "")
     weights["order.weight"] = saved["encoder.relative_attention_bias.weight"]
-    for name in ("weight", "bias"):
-        weights[f"norm.{name}"] = saved[f"embeddings.LayerNorm.{name}"]
-        for i in range(len(network.layers)):
-            old, new = f"encoder.layer.{i}", f"layers.{i}"
-            heads = [saved[f"{old}.attention.attn.{part}.{name}"] for part in ("q", "k", "v")]
-            weights[f"{new}.query_key_value.{name}"] = torch.cat(heads)
-            weights[f"{new}.attended.{name}"] = saved[f"{old}.attention.attn.o.{name}"]
-            weights[f"{new}.norm_attention.{name}"] = saved[f"{old}.attention.LayerNorm.{name}"]
-            weights[f"{new}.inner.{name}"] = saved[f"{old}.intermediate.dense.{name}"]
-            weights[f"{new}.outer.{name}"] = saved[f"{old}.output.dense.{name}"]
-            weights[f"{new}.norm.{name}"] = saved[f"{old}.output.LayerNorm.{name}"]
     network.load_state_dict(weights)
