@@ -237,22 +237,25 @@ def _streams(container: Any) -> tuple[Any, Any]:
         ),
         None,
     )
-    audio = next((s for s in container.streams.audio if s.codec_context is not None and _is_sound(s)), None)
+    audio = next((s for s in container.streams.audio if not _fault(s)), None)
     return video, audio
 
 
-def _is_sound(stream: Any) -> bool:
-    return RATES_HZ[0] <= (stream.rate or 0) <= RATES_HZ[1]
+def _fault(sound: Any) -> str:
+    """Why a stream cannot be heard; empty where it can."""
+    if sound.codec_context is None:
+        return "is of a kind that nothing here decodes, and is left out"
+    rate = sound.rate or 0
+    if RATES_HZ[0] <= rate <= RATES_HZ[1]:
+        return ""
+    return f"has {rate} Hz, and is left out; {RATES_HZ[0]} to {RATES_HZ[1]} are taken"
 
 
 def _left_out(container: Any, audio: Any) -> list[str]:
     """What is not heard of the sound streams, and why; `audio` is the one that is."""
-    told = [
-        f"the sound of stream {s.index} has {s.rate or 0} Hz, and is left out; {RATES_HZ[0]} to {RATES_HZ[1]} are taken"
-        for s in container.streams.audio
-        if not _is_sound(s)
-    ]
-    others = [str(s.index) for s in container.streams.audio if s is not audio and _is_sound(s)]
+    faults = {s.index: _fault(s) for s in container.streams.audio}
+    told = [f"the sound of stream {index} {fault}" for index, fault in faults.items() if fault]
+    others = [str(s.index) for s in container.streams.audio if s is not audio and not faults[s.index]]
     if audio is not None and others:
         told.append(f"stream {audio.index} alone is heard, of its sound streams {audio.index}, {', '.join(others)}")
     return told

@@ -168,6 +168,18 @@ def test_what_is_too_slow_for_a_sound_is_left_out(tmp_path):
         MediaSource(with_sounds(tmp_path / "b.wav", [1]))
 
 
+def test_a_sound_that_nothing_decodes_is_left_out(tmp_path):
+    path = with_sounds(tmp_path / "a.mkv", [16_000, 16_000])
+    path.write_bytes(path.read_bytes().replace(b"A_PCM/INT/LIT", b"A_NEW/FOR/ALL", 1))
+    source = MediaSource(path)
+    assert split(source.events())[2][0].samples.max() == 1000
+    fault = "the sound of stream 0 is of a kind that nothing here decodes, and is left out"
+    assert source.warnings[:1] == [f"a.mkv: {fault}"]
+    path.write_bytes(path.read_bytes().replace(b"A_PCM/INT/LIT", b"A_NEW/FOR/ALL"))
+    with pytest.raises(InputError, match=rf"neither sound nor video \({fault}; "):
+        MediaSource(path)
+
+
 def test_chunk_length_is_checked(tmp_path):
     source = MediaSource(write(tmp_path / "a.mkv", None, 0.1))
     with pytest.raises(InputError, match="chunk_ms is 0"):
