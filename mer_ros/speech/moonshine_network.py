@@ -23,8 +23,9 @@ MOST_TOKENS_PER_S = {"en": 6.5}
 MOST_TOKENS_PER_S_ELSE = 13.0
 #: More than that, for marks and the end have no length: without these, of 350 lines of Piper 45 were cut off.
 SPARE_TOKENS = 4
-#: So many tokens or more, so many times in a row, are a loop, into which noise leads it; people say "no" more often.
-LOOP_TOKENS, LOOP_TIMES = 3, 4
+#: So many tokens or more, so many times in a row at the end, are a loop, into which noise leads it; people say "no"
+#: more often. Before the end they were said ("I know, I know, I know, I know, but"), unless it is LOOP_SURE times.
+LOOP_TOKENS, LOOP_TIMES, LOOP_SURE = 3, 4, 8
 _ENCODER_INPUTS = {"input_values", "attention_mask"}
 _PAST, _PRESENT = "past_key_values.", "present."
 _SPACE = "\u2581"  # SentencePiece's mark of a word's beginning
@@ -69,18 +70,25 @@ class MoonshineNetwork:
             if token == END:
                 break
             tokens.append(token)
-            if length := loop_length(tokens):
-                del tokens[-(LOOP_TIMES - 1) * length :]
+            if loop_length(tokens, LOOP_SURE):
                 break
-        text = b"".join(self._pieces[token] for token in tokens if token < len(self._pieces))
+        text = b"".join(self._pieces[token] for token in without_loop(tokens) if token < len(self._pieces))
         return unquoted(text.decode("utf-8", "replace").replace(_SPACE, " "))
 
 
-def loop_length(tokens: Sequence[int]) -> int:
-    """Of what is repeated at the end, LOOP_TIMES in a row; 0 where nothing is."""
-    for length in range(LOOP_TOKENS, len(tokens) // LOOP_TIMES + 1):
+def without_loop(tokens: list[int]) -> list[int]:
+    """What is repeated at the end, LOOP_TIMES or more in a row, is there once."""
+    length, end = loop_length(tokens), len(tokens)
+    while length and tokens[end - 2 * length : end - length] == tokens[end - length : end]:
+        end -= length
+    return tokens[:end]
+
+
+def loop_length(tokens: Sequence[int], times: int = LOOP_TIMES) -> int:
+    """Of what is repeated at the end, `times` in a row; 0 where nothing is."""
+    for length in range(LOOP_TOKENS, len(tokens) // times + 1):
         end = len(tokens) - length
-        if all(tokens[end - k * length : end - (k - 1) * length] == tokens[end:] for k in range(1, LOOP_TIMES)):
+        if all(tokens[end - k * length : end - (k - 1) * length] == tokens[end:] for k in range(1, times)):
             return length
     return 0
 

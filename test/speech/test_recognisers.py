@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from mer_ros.errors import InputError, MissingDependencyError, ModelError
-from mer_ros.speech.moonshine_network import loop_length, unquoted
+from mer_ros.speech.moonshine_network import END, LOOP_SURE, loop_length, unquoted, without_loop
 from mer_ros.speech.recogniser import SpeechOptions, make_recogniser
 from mer_ros.speech.transcriber import Transcriber
 from mer_ros.utterance import SpeechState, Utterance
@@ -188,6 +188,43 @@ def test_moonshine_does_not_go_round_in_circles(moonshine):
 )
 def test_a_loop_is_what_is_repeated_at_the_end(tokens, length):
     assert loop_length(tokens) == length
+
+
+@pytest.mark.parametrize("times", [4, 5, LOOP_SURE])
+def test_of_a_loop_one_round_is_left(times):
+    assert without_loop([7, 8] + [1, 2, 3] * times) == [7, 8, 1, 2, 3]
+    assert without_loop([1, 2, 3] * times) == [1, 2, 3]
+    assert without_loop([1, 2, 3] * times + [4]) == [1, 2, 3] * times + [4]
+
+
+def test_words_after_what_is_said_four_times_are_heard(moonshine, monkeypatch):
+    """The decoder's answers are made up: nobody is recorded who says so."""
+    said = [4, 5, 6] * 4 + [7]
+    pieces = [b"", b"", b"", b"", *(_piece(word) for word in ("I", "know,", "Bob,", "but"))]
+    network = moonshine._network
+    monkeypatch.setattr(network, "_pieces", pieces)
+    monkeypatch.setattr(network, "_decoder", Decoder([*said, END]))
+    assert network.hear(np.ones(2 * RATE, np.float32)) == "I know, Bob, " * 4 + "but"
+    monkeypatch.setattr(network, "_decoder", decoder := Decoder([7, *[4, 5, 6] * 100]))
+    assert network.hear(np.ones(8 * RATE, np.float32)) == "but I know, Bob,"
+    assert decoder.runs == 1 + 3 * LOOP_SURE
+
+
+def _piece(word: str) -> bytes:
+    return f"\u2581{word}".encode()
+
+
+class Decoder:
+    """Writes these tokens, whatever it is given."""
+
+    def __init__(self, tokens):
+        self.tokens, self.runs = tokens, 0
+
+    def run(self, wanted, feed):
+        logits = np.zeros((1, 1, 8), np.float32)
+        logits[0, 0, self.tokens[self.runs]] = 1
+        self.runs += 1
+        return [logits, *([np.zeros(0, np.float32)] * (len(wanted) - 1))]
 
 
 @pytest.mark.parametrize(
