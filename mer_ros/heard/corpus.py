@@ -38,6 +38,11 @@ def rows_to_hear(data: Path, options: HeardOptions) -> list[Row]:
     rows = read_rows(data, _NEEDED)
     if HEARD in rows[0]:
         raise InputError(f"{data} was heard already: it has the column {HEARD}; name the csv that it was made of")
+    if longer := next((row for row in rows if None in row), None):  # csv keeps what is too much under None
+        raise InputError(
+            f"{data}: line {' '.join(_key(longer))} has more cells than there are columns; put texts that hold commas "
+            "in quotes"
+        )
     names = list(dict.fromkeys(row["Dialogue_ID"] for row in rows))
     if options.dialogues:
         names = [names[i] for i in np.random.default_rng(options.seed).permutation(len(names))][: options.dialogues]
@@ -62,11 +67,10 @@ def write_heard(
     Raises InputError when `output` holds something else, or other voices.
     """
     done = _done(output, rows, options)
-    new = not output.exists()
     output.parent.mkdir(parents=True, exist_ok=True)
     with open(output, "a", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, [*rows[0], HEARD, VOICE])
-        if new:
+        if not output.stat().st_size:
             writer.writeheader()
         left = (row for row in rows if _key(row) not in done)
         for row in hear(left, speaker, recogniser, options):
@@ -92,9 +96,8 @@ def _voice(row: Row, options: HeardOptions) -> Voice:
 
 def _done(output: Path, rows: list[Row], options: HeardOptions) -> set[tuple[str, str]]:
     """What was heard before; a last line that was cut short is taken away."""
-    if not output.exists():
+    if not output.exists() or not (text := output.read_bytes()):  # empty: stopped before the first line was heard
         return set()
-    text = output.read_bytes()
     columns = next(csv.reader([text.partition(b"\n")[0].decode("utf-8", "replace")]), [])
     if columns != [*rows[0], HEARD, VOICE]:  # before anything of it is touched: it may be another file
         raise InputError(f"{output} is there and has other columns; remove it, or write elsewhere")

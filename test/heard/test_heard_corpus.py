@@ -95,6 +95,21 @@ def test_another_file_is_not_overwritten(meld, tmp_path):
     assert other.read_text() == "a,b\n1,2\nlast"
 
 
+@pytest.mark.parametrize("lines", [0, 1])
+def test_a_run_that_was_stopped_before_its_first_line_goes_on(meld, tmp_path, lines):
+    whole, output = tmp_path / "whole.csv", tmp_path / "heard.csv"
+    hear_all(meld, whole, HeardOptions())
+    output.write_bytes(b"\r\n".join(whole.read_bytes().split(b"\r\n")[:lines]))  # not even the end of the first line
+    assert hear_all(meld, output, HeardOptions()) == 18
+    assert output.read_bytes() == whole.read_bytes()
+
+
+def test_commas_without_quotes_are_told(meld):
+    meld.write_text(meld.read_text().rstrip("\n") + ",and more\n")
+    with pytest.raises(InputError, match=r"line \d+ \d+ has more cells than there are columns; put texts"):
+        rows_to_hear(meld, HeardOptions())
+
+
 def test_other_voices_are_not_mixed_into_a_file(meld, tmp_path):
     output = tmp_path / "heard.csv"
     hear_all(meld, output, HeardOptions(), stop=4)
