@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,22 +94,24 @@ def load_meld(data: Path, part: str) -> Lines:
 
 
 def load_goemotions(data: Path, part: str) -> Lines:
-    """One part of GoEmotions, "train" or "dev"; a line with several labels shares its one among them."""
+    """One part of GoEmotions, "train" or "dev"; a line with several labels shares its one among them.
+
+    Raises InputError.
+    """
     folder = Path(data) / "goemotions_ekman"
-    with _open(folder / "labels.txt") as file:
-        order = numbers_of(folder / "labels.txt", file.read().split(), EMOTIONS)
+    order = numbers_of(folder / "labels.txt", _read(folder / "labels.txt").split(), EMOTIONS)
+    numbers = {str(place): number for place, number in enumerate(order)}
     texts, emotions = [], []
-    with _open(folder / f"{part}.tsv") as file:
-        for number, line in enumerate(file, 1):
-            fields = line.rstrip("\n").split("\t")
-            try:
-                labels = [order[int(label)] for label in fields[1].split(",")]
-            except (IndexError, ValueError):
-                raise InputError(
-                    f"{folder / part}.tsv, line {number}: {line.strip()!r} is not text, label numbers, id."
-                ) from None
-            texts.append(clean(fields[0]))
-            emotions.append(np.bincount(labels, minlength=len(EMOTIONS)) / len(labels))
+    for number, line in enumerate(_read(folder / f"{part}.tsv").removesuffix("\n").split("\n"), 1):
+        fields = line.split("\t")
+        try:
+            labels = [numbers[label.strip()] for label in fields[1].split(",")]
+        except (IndexError, KeyError):
+            raise InputError(
+                f"{folder / part}.tsv, line {number}: {line.strip()!r} is not text, label numbers, id."
+            ) from None
+        texts.append(clean(fields[0]))
+        emotions.append(np.bincount(labels, minlength=len(EMOTIONS)) / len(labels))
     n = len(texts)
     return Lines(
         tuple(texts),
@@ -130,7 +131,10 @@ def split_dialogues(lines: Lines, share: float, seed: int) -> tuple[Lines, Lines
     return lines.rows(np.flatnonzero(~inside)), lines.rows(np.flatnonzero(inside))
 
 
-def _open(path: Path) -> TextIO:
+def _read(path: Path) -> str:
     if not path.is_file():
         raise InputError(f"{path} is missing; name a folder that holds {path.parent.name}/{path.name}")
-    return path.open(encoding="utf-8", newline="\n")
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} cannot be read ({error}); save it as UTF-8") from error

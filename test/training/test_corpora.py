@@ -67,9 +67,16 @@ def test_goemotions_shares_several_labels(tmp_path):
     lines = text.load_goemotions(tmp_path, "train")
     assert lines.emotions[0, EMOTIONS.index("joy")] == 1
     assert lines.emotions[1].tolist() == [0.5, 0, 0, 0, 0, 0, 0.5]
-    (folder / "train.tsv").write_text("broken line\n", encoding="utf-8")
-    with pytest.raises(InputError, match="line 1"):
-        text.load_goemotions(tmp_path, "train")
+    for content, told in (
+        (b"so good\t3\ta1\nbroken line\n", "line 2: 'broken line'"),
+        (b"so good\t-1\ta1\n", "line 1: "),
+        (b"so good\t7\ta1\n", "line 1: "),
+        (b"", "line 1: ''"),
+        (b"so g\xf6\xf6d\t3\ta1\n", "save it as UTF-8"),
+    ):
+        (folder / "train.tsv").write_bytes(content)
+        with pytest.raises(InputError, match=told):
+            text.load_goemotions(tmp_path, "train")
 
 
 def test_dialogues_are_split_whole_and_always_alike(tmp_path):
