@@ -67,9 +67,14 @@ def _replay(given: argparse.Namespace) -> int:
         console.print(printable(f"report: {output / 'report.html'}"), soft_wrap=True)
     if given.json:
         print(json.dumps(result.summary, ensure_ascii=False))
-    cut = [] if result.summary["complete"] or not given.quiet else result.summary["warnings"]
-    tell_problems(result.problems or cut, output)
+    tell_problems(result.problems or (_cut(result.summary) if given.quiet else ()), output)
     return 0 if result.summary["complete"] else NOT_ALL
+
+
+def _cut(summary: Mapping[str, Any]) -> list[str]:
+    """A sentence for each recording that is not whole; why is among its warnings, of which many are harmless."""
+    parts: Sequence[Mapping[str, Any]] = summary.get("recordings", [summary])
+    return [f"{p['recording']} is cut off or damaged, see its report" for p in parts if not p["complete"]]
 
 
 def _print(console: Console, summary: Mapping[str, Any], problems: Sequence[str], wall_s: float) -> None:

@@ -193,9 +193,12 @@ def test_a_bag_that_is_cut_off_is_not_complete(capsys, tmp_path):
     summary = json.loads(out.splitlines()[-1])
     assert summary["complete"] is False
     assert "is cut off or damaged" in out
-    code, out, err = mer(capsys, "bag", "--quiet")
-    assert (code, out) == (2, "")
-    assert "is cut off or damaged" in err
+    told = "error: bag is cut off or damaged, see its report; what was computed is in replays/{}\n"
+    assert mer(capsys, "bag", "--quiet") == (2, "", told.format("bag"))
+    (tmp_path / "all").mkdir()
+    (tmp_path / "bag").rename(tmp_path / "all/bag")
+    spoken_wav(tmp_path / "all/talk.wav")  # without pictures, which is no fault
+    assert mer(capsys, "all", "--quiet") == (2, "", told.format("all"))
 
 
 def test_help_names_what_is_written(capsys):
