@@ -83,6 +83,15 @@ def test_a_clip_that_breaks_later_is_counted(clips):
     assert chain.counts["broken_clips"] == 1
 
 
+def test_a_clip_without_its_end_is_not_whole(clips):
+    clips[0].write_bytes(write_clip(clips[0], tone(0.1), GREY * 10).read_bytes()[:6000])
+    chain = ClipChain("dia0", lay_out(clips))
+    assert chain.is_whole
+    assert 12 < len(parts(chain)[1]) < 132
+    assert not chain.is_whole
+    assert any(f"s of {clips[0].name} are missing" in warning for warning in chain.warnings)
+
+
 HEAD = "Sr No.,Utterance,Speaker,Emotion,Sentiment,Dialogue_ID,Utterance_ID,StartTime,EndTime"
 
 

@@ -82,8 +82,8 @@ class ClipChain:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all clips could be played so far."""
-        return not (self.counts["broken_clips"] or self.counts["broken_packets"])
+        """Whether all clips could be played to their ends so far."""
+        return not any(self.counts[name] for name in ("broken_clips", "broken_packets", "missing_s"))
 
     def events(self, start_ns: int = 0, *, chunk_ms: int = 20) -> Iterator[Frame | AudioChunk]:
         """Frames and chunks in the order of their stamps; the first clip begins at start_ns + zero_ns."""
@@ -98,6 +98,8 @@ class ClipChain:
                 self.counts["broken_clips"] += 1
                 self.warnings.append(str(error))
             self.counts.update(source.counts)
+            if not source.is_whole:
+                self.warnings += source.warnings
 
     def _open(self, clip: Clip) -> MediaSource:
         return MediaSource(clip.path, max_width=self._max_width)
