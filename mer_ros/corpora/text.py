@@ -40,6 +40,10 @@ class Lines:
         """int64 [N]: the first of each line's labels."""
         return self.emotions.argmax(axis=1)
 
+    def places(self) -> list[tuple[int, int]]:
+        """The dialogue and the turn of each line."""
+        return list(zip(self.dialogues.tolist(), self.turns.tolist(), strict=True))
+
     def rows(self, rows: NDArray[np.integer]) -> Lines:
         """These rows alone."""
         return Lines(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mer_ros.corpora.text import NO_SENTIMENT, Lines, load_goemotions, load_meld, read_meld
 from mer_ros.emotion import SENTIMENTS
+from mer_ros.errors import InputError
 from mer_ros.evaluation.scores import Scores, score
 from mer_ros.text.word_pieces import WordPieces
 from mer_ros.training.calibration import fit_temperature, softmax
@@ -54,6 +55,7 @@ def train_conversations(
     mpnet_weights()  # which are needed late: better known now where they are missing
     pieces = WordPieces(read_vocabulary(minilm_folder()))
     lines, forum = load_meld(data, "train"), load_goemotions(data, "train")
+    copies = None if heard is None else heard_copies(heard, lines)
     dev = load_meld(data, "dev")
     even = talks_of(dev.rows(np.flatnonzero(dev.dialogues % 2 == 0)))
 
@@ -62,7 +64,7 @@ def train_conversations(
         return told(network, even, pieces)[0].weighted_f1
 
     course = Course(
-        talks_of(lines, None if heard is None else read_meld(heard, "Heard")),
+        talks_of(lines, copies),
         talks_of(forum),
         pieces,
         tuple(word for text in lines.texts for word in text.split() if word.isalpha()),
@@ -91,6 +93,20 @@ def told(network: ConversationNet, talks: Sequence[Talk], pieces: WordPieces) ->
     felt = np.concatenate([talk.sentiments for talk in talks])
     known = felt != NO_SENTIMENT
     return score(labels, softmax(emotions)), score(felt[known], softmax(sentiments[known]), SENTIMENTS)
+
+
+def heard_copies(path: Path, lines: Lines) -> Lines:
+    """What was heard of some of the lines. Raises InputError for a file that was made of others."""
+    known = dict(zip(lines.places(), lines.texts, strict=True))
+    said = read_meld(path)
+    for place, text in zip(said.places(), said.texts, strict=True):
+        if known.get(place) != text:
+            dialogue, turn = place
+            raise InputError(
+                f"{path} was not made of the lines that are trained on: in dialogue {dialogue}, utterance {turn}, "
+                f'"{text}" was said; make one of train_sent_emo.csv with `mer heard`.'
+            )
+    return read_meld(path, "Heard")
 
 
 def _finish(

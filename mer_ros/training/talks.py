@@ -75,8 +75,8 @@ class Manner:
 
 def talks_of(lines: Lines, heard: Lines | None = None) -> list[Talk]:
     """The dialogues of a corpus; `heard` holds copies of some of its lines, found by dialogue and turn."""
-    copies = {} if heard is None else dict(zip(_keys(heard), heard.texts, strict=True))
-    keys = _keys(lines)
+    copies = {} if heard is None else dict(zip(heard.places(), heard.texts, strict=True))
+    keys = lines.places()
     starts = np.flatnonzero(np.diff(lines.dialogues, prepend=lines.dialogues[0] - 1))
     talks = []
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
@@ -87,10 +87,6 @@ def talks_of(lines: Lines, heard: Lines | None = None) -> list[Talk]:
             talk = replace(talk, heard=tuple(copies[key] for key in keys[start:end]))
         talks.append(talk)
     return talks
-
-
-def _keys(lines: Lines) -> list[tuple[int, int]]:
-    return list(zip(lines.dialogues.tolist(), lines.turns.tolist(), strict=True))
 
 
 def tell(talk: Talk, manner: Manner, rng: Rng) -> Talk:

@@ -8,6 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from mer_ros.errors import InputError  # noqa: E402
 from mer_ros.text.conversation import Said, turn_pieces  # noqa: E402
 from mer_ros.text.word_pieces import WordPieces  # noqa: E402
 from mer_ros.training.conversation_graph import CurrentTurn  # noqa: E402
@@ -214,3 +215,19 @@ def test_talks_of_a_corpus_find_their_heard_copies():
     talks = talks_of(lines, heard)
     assert [t.texts for t in talks] == [("a", "b"), ("c",)]
     assert [t.heard for t in talks] == [("a", "b"), ()]
+
+
+def test_words_heard_of_other_lines_are_refused(tmp_path):
+    from mer_ros.corpora.text import read_meld
+    from mer_ros.training.conversations import heard_copies
+
+    path, head = tmp_path / "heard.csv", "Utterance,Heard,Emotion,Dialogue_ID,Utterance_ID\n"
+    path.write_text(head + "Hi!,Hi.,joy,0,0\nWhat?,Watt.,anger,0,1\nNo.,Know.,anger,3,0\n")
+    lines = read_meld(path)
+    assert heard_copies(path, lines).texts == ("Hi.", "Watt.", "Know.")
+    path.write_text(head + "Hi!,Hi.,joy,0,0\n")
+    assert heard_copies(path, lines).texts == ("Hi.",)  # of a part of the lines
+    for other in ("Well?,Well.,anger,0,1", "What?,Watt.,anger,9,0"):
+        path.write_text(f"{head}Hi!,Hi.,joy,0,0\n{other}\n")
+        with pytest.raises(InputError, match=r"was not made of the lines.*(dialogue 0, utterance 1|dialogue 9)"):
+            heard_copies(path, lines)
