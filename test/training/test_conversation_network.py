@@ -233,7 +233,10 @@ def test_words_heard_of_other_lines_are_refused(tmp_path):
             heard_copies(path, lines)
 
 
-@pytest.mark.parametrize("content", [b"", b"\x05\0\0\0\0\0\0\0{}", b"\xff" * 64, b"\x02\0\0\0\0\0\0\0[]" + b"\0" * 8])
+CUT = b'{"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}'
+
+
+@pytest.mark.parametrize("content", [b"", b"\xff" * 64, b"\x02" + bytes(7) + b"[]", bytes([len(CUT), *bytes(7)]) + CUT])
 def test_damaged_weights_are_told(tmp_path, content):
     from mer_ros.training.networks.minilm import read_safetensors
 
