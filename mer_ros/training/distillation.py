@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from mer_ros.text.word_pieces import WordPieces
 from mer_ros.training.calibration import softmax
@@ -16,7 +17,7 @@ from mer_ros.training.networks.minilm import ConversationNet
 from mer_ros.training.talks import Talk
 
 
-def mean_weights(networks: Sequence[ConversationNet], shares: Sequence[float] = ()) -> dict[str, torch.Tensor]:
+def mean_weights(networks: Sequence[nn.Module], shares: Sequence[float] = ()) -> dict[str, torch.Tensor]:
     """The mean of several networks' weights (Wortsman et al. 2022), by `shares` where given; they began alike."""
     states = [network.state_dict() for network in networks]
     of = torch.tensor(shares or [1.0] * len(networks))

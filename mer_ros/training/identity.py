@@ -18,7 +18,7 @@ from mer_ros.inference.manifest import ENCODING, ENCODING_LENGTH, IDENTITY
 from mer_ros.inference.writer import add_entry, file_sha256
 from mer_ros.training.export import Graph, disagreement, parameters_of, write_onnx
 from mer_ros.training.measure import write_card, write_table
-from mer_ros.training.networks.recognition import MEAN, RANGE, RecognitionStream, start_from_dlib, weights_path
+from mer_ros.training.networks.recognition import MEAN, RANGE, RecognitionNet, start_from_dlib, weights_path
 from mer_ros.training.record import Record, write_record
 
 NAME = "face-identity"
@@ -47,14 +47,14 @@ class Encoder(nn.Module):
 
     def __init__(self, path: Path) -> None:
         super().__init__()
-        self.stream = RecognitionStream(3, as_dlib=True)
-        self.last = nn.Parameter(start_from_dlib(self.stream, path))
+        self.layers = RecognitionNet()
+        self.last = nn.Parameter(start_from_dlib(self.layers, path))
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1))
 
     def forward(self, face: torch.Tensor) -> tuple[torch.Tensor]:
         """One encoding a face."""
         colours = (face.float().permute(0, 3, 1, 2) - self.mean) / RANGE
-        features: torch.Tensor = self.stream(colours)
+        features: torch.Tensor = self.layers(colours)
         return (features @ self.last,)
 
 

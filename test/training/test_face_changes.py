@@ -7,8 +7,9 @@ torch = pytest.importorskip("torch")
 
 from mer_ros.corpora.faces import Faces  # noqa: E402
 from mer_ros.training.augment import augment_faces, mixed  # noqa: E402
-from mer_ros.training.faces import rare_repeated, taught  # noqa: E402
-from mer_ros.training.networks.face import FaceClassifier, middle  # noqa: E402
+from mer_ros.training.faces import answers, rare_repeated  # noqa: E402
+from mer_ros.training.networks.face import CaerNet, FaceClassifier, middle  # noqa: E402
+from mer_ros.training.networks.facenet import LEAST  # noqa: E402
 from mer_ros.training.networks.streams import SmallStream  # noqa: E402
 
 
@@ -69,10 +70,23 @@ def test_the_rarest_class_alone_is_repeated() -> None:
     assert (repeated.images[repeated.labels == 1] == 3).all()
 
 
-def test_what_is_taught_does_not_depend_on_the_side_that_is_seen() -> None:
+def test_what_is_told_of_a_face_is_told_of_its_mirror_image() -> None:
     torch.manual_seed(1)
+    generator = np.random.default_rng(1)
+    faces = Faces(generator.integers(0, 256, (6, 48, 48), dtype=np.uint8), np.array([0, 1, 2, 3, 4, 5]))
+    mirrored = Faces(faces.images[:, :, ::-1].copy(), faces.labels)
     network = FaceClassifier(SmallStream(4))
+    assert torch.allclose(answers(network, faces), answers(network, mirrored), atol=1e-2)  # bfloat16
+    net = CaerNet(width=4, side=LEAST).eval()
+    picture = (
+        torch.from_numpy(faces.images).repeat_interleave(2, 1).repeat_interleave(2, 2)[..., None].repeat(1, 1, 1, 3)
+    )
+    with torch.no_grad():
+        told, of_mirrored = (net.face_features(x)[:, -7:] for x in (picture, picture.flip(2)))
+    assert torch.allclose(told, of_mirrored, atol=1e-4)
+    assert not torch.allclose(told[:1], told[1:], atol=1e-4)
+
+
+def test_the_middle_of_a_picture() -> None:
     pictures = torch.rand(5, 1, 48, 48)
-    assert torch.allclose(taught([network], pictures, 44), taught([network], pictures.flip(3), 44), atol=1e-6)
-    assert middle(pictures, 44).shape == (5, 1, 44, 44)
     assert torch.equal(middle(pictures, 44), pictures[:, :, 2:46, 2:46])

@@ -12,18 +12,24 @@ torch = pytest.importorskip("torch", reason="training needs torch, which is not 
 from mer_ros.corpora.faces import Faces  # noqa: E402
 from mer_ros.corpora.text import Lines  # noqa: E402
 from mer_ros.emotion import EMOTIONS  # noqa: E402
-from mer_ros.errors import OptionError  # noqa: E402
+from mer_ros.errors import MissingDependencyError, OptionError  # noqa: E402
 from mer_ros.evaluation.scores import score  # noqa: E402
 from mer_ros.training import context, dialogue, early_fusion, fusion, speech  # noqa: E402
+from mer_ros.training import faces as face_training  # noqa: E402
 from mer_ros.training import text as text_training  # noqa: E402
 from mer_ros.training.augment import augment_faces  # noqa: E402
+from mer_ros.training.facenet_weights import facenet_weights  # noqa: E402
 from mer_ros.training.faces import (  # noqa: E402
-    LARGE_PASSES,
+    HALF_PASSES,
     SMALL_PASSES,
+    WHOLE_PASSES,
     face_logits,
+    halves,
     large_classifier,
     small_classifier,
     train_classifier,
+    train_halves,
+    train_small,
 )
 from mer_ros.training.generated import aligned_samples, telling_contexts, textures  # noqa: E402
 from mer_ros.training.glove import Vocabulary  # noqa: E402
@@ -31,7 +37,7 @@ from mer_ros.training.loop import FitOptions  # noqa: E402
 from mer_ros.training.networks.dialogue import DialogueNet  # noqa: E402
 from mer_ros.training.networks.early_fusion import EarlyFusionNet  # noqa: E402
 from mer_ros.training.networks.face import CaerNet  # noqa: E402
-from mer_ros.training.networks.recognition import LEAST  # noqa: E402
+from mer_ros.training.networks.facenet import LEAST  # noqa: E402
 from mer_ros.training.networks.speech import SpeechNet  # noqa: E402
 from mer_ros.training.networks.text import TextNet  # noqa: E402
 
@@ -47,6 +53,14 @@ def one_thread():
     torch.manual_seed(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def facenet():
+    try:
+        facenet_weights()
+    except MissingDependencyError as error:
+        pytest.skip(str(error))
 
 
 def vocabulary(words=("not", "good", "bad", "very", "day", "."), size=16):
@@ -151,18 +165,39 @@ def trained_on(faces, network, passes=QUICK):
     return network
 
 
-def test_the_small_face_network_learns_in_spite_of_the_changes():
-    network = trained_on(drawn_faces(192, np.random.default_rng(1)), small_classifier(1, 8))
+def test_the_small_face_network_learns_in_spite_of_the_changes(monkeypatch):
+    monkeypatch.setattr(face_training, "SMALL_PASSES", QUICK)
+    faces, network = drawn_faces(192, np.random.default_rng(1)), small_classifier(1, 8)
+    train_small(network, faces, faces.rows(np.arange(8)), progress=False)
     unseen = drawn_faces(64, np.random.default_rng(3))
     assert accuracy(unseen.labels, face_logits(network, unseen).argmax(1).numpy()) > 0.9
 
 
-def test_the_large_face_network_learns_from_few_faces_and_from_its_partner():
+def test_the_large_face_network_learns_from_few_faces_and_from_what_others_told(facenet):
     faces, unseen = drawn_faces(64, np.random.default_rng(1)), drawn_faces(48, np.random.default_rng(3))
-    network = large_classifier(1, faces, LEAST)
-    quick = replace(LARGE_PASSES[-1], options=FitOptions(epochs=3, batch_size=8, learning_rate=1e-3, average=0.5))
-    train_classifier(network, (quick,), faces, unseen, partner=small_classifier(1, 8), progress=False)
+    network = large_classifier(1, LEAST)
+    quick = replace(WHOLE_PASSES[-1], options=FitOptions(epochs=3, batch_size=8, learning_rate=1e-3, average=0.5))
+    told = torch.eye(7)[torch.from_numpy(faces.labels)]
+    train_classifier(network, (quick,), faces, unseen, told=told, progress=False)
     assert accuracy(unseen.labels, face_logits(network, unseen).argmax(1).numpy()) > 0.8
+
+
+def test_halves_tell_what_they_think_of_images_that_they_have_not_met(facenet, monkeypatch, tmp_path):
+    drawn = drawn_faces(96, np.random.default_rng(1))
+    copied = drawn.rows(np.concatenate((np.arange(96), np.arange(8))))
+    which = halves(copied)
+    assert 20 < which[:96].sum() < 76
+    assert (which[96:] == which[:8]).all()  # an image and its copy are never apart
+    options = FitOptions(epochs=3, batch_size=8, learning_rate=1e-3, average=0.5)
+    monkeypatch.setattr(face_training, "HALF_PASSES", (replace(HALF_PASSES[-1], options=options),))
+    # What one half has as top is bottom in the other: so each tells the wrong of the other, for it met only its own.
+    labels = np.where(which == 1, 1 - copied.labels, copied.labels)
+    network, told = train_halves(Faces(copied.images, labels), drawn, side=LEAST, run=tmp_path / "half", progress=False)
+    assert told.sum(dim=1).tolist() == pytest.approx([1.0] * len(copied), abs=1e-4)
+    assert accuracy(labels, told.argmax(1).numpy()) < 0.2
+    assert (tmp_path / "half-1-settle").is_dir()
+    assert (tmp_path / "half-2-settle").is_dir()
+    assert face_logits(network, drawn).isfinite().all()
 
 
 def test_changes_keep_range_and_shape():
@@ -173,9 +208,9 @@ def test_changes_keep_range_and_shape():
     assert not torch.equal(changed, faces)
 
 
-def test_fusion_over_random_scenes_answers_by_the_face_alone():
+def test_fusion_over_random_scenes_answers_by_the_face_alone(facenet):
     faces = drawn_faces(128, np.random.default_rng(1))
-    small, large = trained_on(faces, small_classifier(1, 8)), large_classifier(1, faces, LEAST)
+    small, large = trained_on(faces, small_classifier(1, 8)), large_classifier(1, LEAST)
     network = CaerNet(width=8, side=LEAST)
     network.face.take(small, large)
     fusion_options = FitOptions(epochs=10, batch_size=32, learning_rate=3e-3, average=0.9)
@@ -188,7 +223,7 @@ def test_fusion_over_random_scenes_answers_by_the_face_alone():
 
 
 def test_the_context_stream_learns_where_to_look_before_faces_that_tell_nothing():
-    network = CaerNet(width=4, side=LEAST)
+    network = CaerNet(width=4, side=64)
     network.face.requires_grad_(False)  # faces of noise teach it nothing, and its layers cost most
     options = replace(context.CONTEXT_OPTIONS, epochs=8, batch_size=16, learning_rate=8e-3, average=0.9)
     context.fit_context(network, context.generated_scenes(256, seed=1), options, progress=False)

@@ -13,19 +13,27 @@ from torch.nn import functional
 from mer_ros.training.networks.streams import SIDE, LargeStream, SmallStream, conv
 
 GREY = (0.299, 0.587, 0.114)  # ITU-R BT.601 luma
-SEEN = 40  # pixels a side, of the middle of a 48-pixel face, that the face stream looks at
 EXAMPLES = 128
 
 
-def middle(x: torch.Tensor, side: int = SEEN) -> torch.Tensor:
+def middle(x: torch.Tensor, side: int) -> torch.Tensor:
     """The middle [B, C, side, side] of pictures [B, C, H, W]."""
-    top, left = (x.shape[2] - side) // 2, (x.shape[3] - side) // 2
+    # Numbers, not traced ones, so that an exported network holds no arithmetic of sizes.
+    top, left = (int(x.shape[2]) - side) // 2, (int(x.shape[3]) - side) // 2
     return x[:, :, top : top + side, left : left + side]
 
 
 def both_ways(stream: nn.Module, face: torch.Tensor) -> torch.Tensor:
     """The mean of what a stream gives for faces and for their mirror images: more accurate, for twice the time."""
     return stream(torch.cat((face, face.flip(3)))).unflatten(0, (2, -1)).mean(dim=0)
+
+
+def one_way(face: torch.Tensor) -> torch.Tensor:
+    """Each face [B, 1, H, W], or its mirror image: that of the two whose left half is the brighter, which is the same
+    for both. So what sees it but once says the same of a face and of its mirror image."""
+    half = int(face.shape[3]) // 2
+    brighter = face[..., :half].sum(dim=(1, 2, 3)) >= face[..., -half:].sum(dim=(1, 2, 3))
+    return torch.where(brighter.view(-1, 1, 1, 1), face, face.flip(3))
 
 
 class FaceClassifier(nn.Module):
@@ -37,21 +45,22 @@ class FaceClassifier(nn.Module):
         self.head = nn.Sequential(nn.Dropout(0.3), nn.Linear(stream.features, labels))
 
     def forward(self, face: torch.Tensor) -> torch.Tensor:
-        """float [B, 1, H, W], about SEEN a side, to logits [B, labels]."""
+        """float [B, 1, H, W], about what the stream sees, to logits [B, labels]."""
         return self.head(self.stream(face))
 
 
 class FaceStream(nn.Module):
-    """Both networks: float [B, 1, H, W], 0..1 grey, H and W about SEEN, to features [B, F].
+    """Both networks: float [B, 1, 48, 48], 0..1 grey, to features [B, F].
 
-    They are those of the two, and what the two say, [B, labels]: the logarithm of the mean of their probabilities.
+    They are those of the small one, and what the two say, [B, labels]: the logarithm of the mean of their
+    probabilities. The small one sees faces both ways; the large one, which costs more, `one_way`.
     """
 
     def __init__(self, labels: int = 7, width: int = 32, side: int = SIDE) -> None:
         super().__init__()
         self.small, self.large = SmallStream(width), LargeStream(side)
         self.heads = nn.ModuleList(nn.Linear(stream.features, labels) for stream in (self.small, self.large))
-        self.features = self.small.features + self.large.features + labels
+        self.features = self.small.features + labels
 
     def take(self, small: FaceClassifier, large: FaceClassifier) -> None:
         """The weights of two trained classifiers."""
@@ -60,10 +69,13 @@ class FaceStream(nn.Module):
             head.load_state_dict(trained.head[-1].state_dict())
 
     def forward(self, face: torch.Tensor) -> torch.Tensor:
-        """One vector a face."""
-        found = (self.small(face), self.large(face))
+        """One vector a face, the same for its mirror image."""
+        found = (
+            both_ways(self.small, middle(face, self.small.seen)),
+            self.large(one_way(middle(face, self.large.seen))),
+        )
         said = torch.stack([head(part).softmax(1) for head, part in zip(self.heads, found, strict=True)])
-        return torch.cat((*found, said.mean(dim=0).log()), dim=1)
+        return torch.cat((found[0], said.mean(dim=0).log()), dim=1)
 
 
 class ContextStream(nn.Module):
@@ -140,9 +152,9 @@ class CaerNet(nn.Module):
         self.register_buffer("examples", torch.zeros(EXAMPLES, 48, 48, dtype=torch.uint8))
 
     def face_features(self, face: torch.Tensor) -> torch.Tensor:
-        """Grey, each 2x2 pixels to their mean (96 to 48), and of that the middle."""
+        """Of the face in grey, each 2x2 pixels to their mean: 96 to 48."""
         x = (face.permute(0, 3, 1, 2).float() / 255.0 * self.grey).sum(dim=1, keepdim=True)
-        return both_ways(self.face, middle(functional.avg_pool2d(x, 2)))
+        return self.face(functional.avg_pool2d(x, 2))
 
     def forward(self, face: torch.Tensor, context: torch.Tensor) -> torch.Tensor:
         """Logits [B, labels]."""

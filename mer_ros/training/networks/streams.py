@@ -9,10 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from mer_ros.training.networks.recognition import RecognitionStream
+from mer_ros.training.networks.facenet import FaceNetStream
 
-SIDE = 104  # pixels a side to which the large stream enlarges faces
-CONTRAST = 0.22  # deviation of its input: about that of the pictures which its weights were first learnt from
+SIDE = 96  # pixels a side to which the large stream enlarges faces
 
 
 def conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
@@ -46,7 +45,9 @@ class Squeezed(nn.Module):
 
 
 class SmallStream(nn.Module):
-    """float [B, 1, H, W], 0..1 grey, H and W about 40, to features [B, `width` * 16]: nine layers."""
+    """float [B, 1, H, W], 0..1 grey, H and W about `seen`, to features [B, `width` * 16]: nine layers."""
+
+    seen = 40  # pixels a side, of the middle of a 48-pixel face
 
     def __init__(self, width: int = 32) -> None:
         super().__init__()
@@ -76,23 +77,23 @@ class SmallStream(nn.Module):
 
 
 class LargeStream(nn.Module):
-    """float [B, 1, H, W], 0..1 grey, H and W about 40, to features [B, 256]: dlib's layers that tell people apart.
+    """float [B, 1, H, W], 0..1 grey, H and W about `seen`, to features [B, 896]: FaceNet's layers that tell people
+    apart.
 
     side: pixels a side to which faces are enlarged, so that they have about the size that those layers know.
     """
 
-    features = RecognitionStream.features
+    seen = 44
+    features = FaceNetStream.features
 
     def __init__(self, side: int = SIDE) -> None:
         super().__init__()
         self.side = side
-        self.layers = RecognitionStream()
-
-    def prepared(self, face: torch.Tensor) -> torch.Tensor:
-        """What the layers see: the faces enlarged, of one mean and contrast."""
-        enlarged = functional.interpolate(face, (self.side, self.side), mode="bilinear", align_corners=False)
-        return (standardise(enlarged) * CONTRAST).contiguous(memory_format=torch.channels_last)
+        self.layers = FaceNetStream()
 
     def forward(self, face: torch.Tensor) -> torch.Tensor:
         """One vector a face."""
-        return self.layers(self.prepared(face))
+        enlarged = functional.interpolate(
+            standardise(face), (self.side, self.side), mode="bilinear", align_corners=False
+        )
+        return self.layers(enlarged.contiguous(memory_format=torch.channels_last))
