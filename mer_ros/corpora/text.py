@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from mer_ros.errors import InputError
 from mer_ros.text.tokens import clean
 
 NO_SENTIMENT = -1
+_EXCLAIMED = re.compile(r"[?!]*![?!]*")
 
 
 @dataclass(frozen=True)
@@ -56,8 +58,12 @@ class Lines:
         )
 
     def unmarked(self) -> Lines:
-        """The same with full stops for exclamation marks, which recognisers do not write."""
-        return replace(self, texts=tuple(text.replace("?!", "?").replace("!", ".") for text in self.texts))
+        """The same with full stops for exclamation marks, which recognisers do not write, and question marks alone."""
+        return replace(self, texts=tuple(_EXCLAIMED.sub(_calmly, text) for text in self.texts))
+
+
+def _calmly(marks: re.Match[str]) -> str:
+    return "?" if "?" in marks[0] else "."
 
 
 def read_meld(path: Path, words: str = "Utterance") -> Lines:

@@ -29,7 +29,7 @@ from mer_ros.training.lessons import (
 )
 from mer_ros.training.minilm import conversation_logits, minilm_folder, network_of, read_vocabulary
 from mer_ros.training.networks.minilm import ConversationNet
-from mer_ros.training.talks import Talk, talks_of
+from mer_ros.training.talks import Talk, talks_of, unnamed
 from mer_ros.training.text import TERMS, class_weights
 from mer_ros.training.trained import Report, Trained
 
@@ -57,7 +57,7 @@ def train_conversations(
     lines, forum = load_meld(data, "train"), load_goemotions(data, "train")
     copies = None if heard is None else heard_copies(heard, lines)
     dev = load_meld(data, "dev")
-    even = talks_of(dev.rows(np.flatnonzero(dev.dialogues % 2 == 0)))
+    even = unnamed(talks_of(dev.rows(np.flatnonzero(dev.dialogues % 2 == 0))))
 
     def judge(network: torch.nn.Module) -> float:
         assert isinstance(network, ConversationNet)
@@ -124,10 +124,11 @@ def _finish(
     felt = np.concatenate([talk.sentiments for talk in even])
     temperatures = (fit_temperature(emotions, labels), fit_temperature(sentiments, felt))
     odd = dev.dialogues % 2 == 1
-    emotions, sentiments = conversation_logits(network, talks_of(dev), pieces)
+    talks = talks_of(dev)
+    emotions, sentiments = conversation_logits(network, unnamed(talks), pieces)
     scores = score(dev.labels, softmax(emotions, temperatures[0]))
     untouched = score(dev.labels[odd], softmax(emotions[odd], temperatures[0]))
-    nameless = [replace(talk, speakers=("",) * len(talk)) for talk in talks_of(dev)]
+    unknown = [replace(talk, speakers=("",) * len(talk)) for talk in talks]
     trained = Trained(
         "text",
         {"arch": ARCH},
@@ -136,7 +137,7 @@ def _finish(
             prior=tuple((prior / prior.sum()).tolist()),
             reliability=scores.weighted_f1,
             metrics={
-                "split": "MELD dev, each turn after those before it, with names",
+                "split": "MELD dev, each turn after those before it",
                 "n": len(dev),
                 "weighted_f1": scores.weighted_f1,
                 "accuracy": scores.accuracy,
@@ -144,7 +145,7 @@ def _finish(
                 "ece": scores.ece,
                 "weighted_f1_of_odd_dialogues": untouched.weighted_f1,
                 "ece_of_odd_dialogues": untouched.ece,
-                "weighted_f1_without_names": told(network, nameless, pieces)[0].weighted_f1,
+                "weighted_f1_of_unknown_speakers": told(network, unknown, pieces)[0].weighted_f1,
                 "weighted_f1_before_quantisation": scores.weighted_f1,
                 "sentiment_weighted_f1": score(
                     dev.sentiments, softmax(sentiments, temperatures[1]), SENTIMENTS
@@ -169,7 +170,8 @@ def _finish(
 
 
 _ABOUT = (
-    "Emotion and sentiment of an utterance, read after the turns before it and with who spoke them: all-MiniLM-L6-v2 "
+    "Emotion and sentiment of an utterance, read after the turns before it and with who spoke them (by number: what "
+    "somebody is called does not matter): all-MiniLM-L6-v2 "
     "(6 layers, 22 M parameters) in which no turn sees a later one. Its weights are the mean of several networks', "
     "which all were tuned on GoEmotions' lines and then on MELD's dialogues: one stayed so; one went on with what two "
     "such networks answer; one went on with what all-mpnet-base-v2 (12 layers, 110 M parameters), tuned alike on each "

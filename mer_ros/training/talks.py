@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mer_ros.corpora.text import Lines
 from mer_ros.emotion import EMOTIONS
-from mer_ros.text.conversation import Said, read_turns, turn_pieces
+from mer_ros.text.conversation import Said, anonymous, read_turns, turn_pieces
 from mer_ros.text.word_pieces import WordPieces
 from mer_ros.training.loop import Batch
 
@@ -151,6 +151,11 @@ def cut(talk: Talk, place: int) -> tuple[Talk, Talk]:
         part = Talk(talk.texts[span], talk.speakers[span], talk.emotions[span], talk.sentiments[span], talk.heard[span])
         parts.append(replace(part, recognised=talk.recognised))
     return parts[0], parts[1]
+
+
+def unnamed(talks: Sequence[Talk]) -> list[Talk]:
+    """The talks as they are read live: who speaks has a number, not a name."""
+    return [replace(talk, speakers=anonymous(talk.speakers)) for talk in talks]
 
 
 def epoch_of(talks: Sequence[Talk], manner: Manner, rng: Rng) -> list[Talk]:

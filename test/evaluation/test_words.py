@@ -100,9 +100,8 @@ def test_lines_that_hardly_have_an_exclamation_mark_are_read_as_recognised(model
 
 
 def test_lines_without_exclamation_marks_are_otherwise_as_they_were():
-    numbers = np.arange(3)
-    lines = Lines(
-        ("What?!", "Oh! No!", "Well."), np.eye(7, dtype=np.float32)[:3], numbers, numbers, numbers, ("A",) * 3
-    )
-    assert lines.unmarked().texts == ("What?", "Oh. No.", "Well.")
-    assert lines.unmarked().labels.tolist() == [0, 1, 2]
+    numbers = np.arange(4)
+    texts = ("What?! Who!?", "Oh! No!!!", "Well. Why??", "You!!?! Me...")
+    lines = Lines(texts, np.eye(7, dtype=np.float32)[:4], numbers, numbers, numbers, ("A",) * 4)
+    assert lines.unmarked().texts == ("What? Who?", "Oh. No.", "Well. Why??", "You? Me...")
+    assert lines.unmarked().labels.tolist() == [0, 1, 2, 3]

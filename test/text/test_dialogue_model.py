@@ -50,6 +50,17 @@ def test_what_was_said_before_counts(text):
     assert after_bad[sadness] > after_good[sadness]
 
 
+def test_what_somebody_is_called_does_not_matter_but_who_speaks_does(text):
+    def answer(first, second):
+        return told(text, "Thank you.", (Said("I got the job!", first), Said("Great!", second)), first)
+
+    by_name = answer("Monica", "Joey")
+    for first, second in (("person-7", "person-2"), ("Joey", "Monica"), ("b4c1", "b4c0")):
+        assert np.array_equal(answer(first, second), by_name)
+    for first, second in (("Monica", "Monica"), ("", "")):
+        assert not np.array_equal(answer(first, second), by_name)
+
+
 def test_recognised_words_are_read_otherwise_until_an_exclamation_mark_is_seen(text):
     line, past = "Oh, my God. I can't believe it.", (Said("I got the job.", "a", recognised=True),)
     heard = text.estimate(line, past=past, speaker="b", recognised=True).probabilities
