@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
 
-from mer_ros.corpora.text import Lines, load_meld, split_dialogues
+from mer_ros.corpora.text import Lines, split_dialogues
 from mer_ros.emotion import SENTIMENTS
 from mer_ros.evaluation.scores import score
 from mer_ros.text.readers import MOST_PAST_TURNS
@@ -30,6 +30,7 @@ from mer_ros.training.text import (
     TERMS,
     as_batch,
     class_weights,
+    load_talks,
     rebuild_text,
     train_text,
 )
@@ -117,8 +118,8 @@ def train_bclstm(
     if not (utterance / MODEL_FILE).is_file():
         train_text(data, utterance, arch="cnn", seed=seed, progress=progress)
     first = load_trained(utterance)
-    lines, held_out = split_dialogues(load_meld(data, "train"), HELD_OUT, SPLIT_SEED)
-    dev = load_meld(data, "dev")
+    lines, dev = load_talks(data)
+    lines, held_out = split_dialogues(lines, HELD_OUT, SPLIT_SEED)
     torch.manual_seed(seed)
     words = rebuild_text(first)
     dialogue = DialogueLstm(words.encoder.features)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from mer_ros.corpora.text import NO_SENTIMENT, Lines, load_goemotions, load_meld, read_meld
+from mer_ros.corpora.text import NO_SENTIMENT, Lines, load_goemotions, read_meld
 from mer_ros.emotion import SENTIMENTS
 from mer_ros.errors import InputError
 from mer_ros.evaluation.scores import Scores, score
@@ -30,7 +30,7 @@ from mer_ros.training.lessons import (
 from mer_ros.training.minilm import conversation_logits, minilm_folder, network_of, read_vocabulary
 from mer_ros.training.networks.minilm import ConversationNet
 from mer_ros.training.talks import Talk, talks_of, unnamed
-from mer_ros.training.text import TERMS, class_weights
+from mer_ros.training.text import TERMS, class_weights, load_talks
 from mer_ros.training.trained import Report, Trained
 
 ARCH = "minilm"
@@ -54,9 +54,9 @@ def train_conversations(
     """
     mpnet_weights()  # which are needed late: better known now where they are missing
     pieces = WordPieces(read_vocabulary(minilm_folder()))
-    lines, forum = load_meld(data, "train"), load_goemotions(data, "train")
+    lines, dev = load_talks(data)
+    forum = load_goemotions(data, "train")
     copies = None if heard is None else heard_copies(heard, lines)
-    dev = load_meld(data, "dev")
     even = unnamed(talks_of(dev.rows(np.flatnonzero(dev.dialogues % 2 == 0))))
 
     def judge(network: torch.nn.Module) -> float:

@@ -28,6 +28,7 @@ PRETRAIN_OPTIONS = FitOptions(epochs=5, batch_size=128, learning_rate=2e-3, weig
 TEXT_OPTIONS = FitOptions(epochs=8, batch_size=64, learning_rate=2e-3, weight_decay=5e-2, average=0.99, keep="best")
 BALANCE = 0.25  # see `class_weights`
 HELD_OUT, SPLIT_SEED = 0.1, 7  # of MELD's training dialogues, for the temperature and for choices
+LEAST_DIALOGUES = 4  # of train and of dev: both are halved
 TERMS = (
     "MELD: lines of a TV series, annotations GPL-3.0, research only. GoEmotions: Apache-2.0. "
     "GloVe 6B vectors: PDDL 1.0."
@@ -49,6 +50,21 @@ def text_logits(network: nn.Module, ids: torch.Tensor) -> tuple[NDArray[np.float
     network.eval()
     emotions, sentiments = zip(*(network(part) for part in ids.split(1024)), strict=True)
     return torch.cat(emotions).numpy(), torch.cat(sentiments).numpy()
+
+
+def load_talks(data: Path) -> tuple[Lines, Lines]:
+    """MELD's train and dev. Raises InputError where there is not enough to learn from and to ask of."""
+    parts = {part: load_meld(data, part) for part in ("train", "dev")}
+    for part, lines in parts.items():
+        file = Path(data) / "meld" / f"{part}_sent_emo.csv"
+        if (lines.sentiments == NO_SENTIMENT).any():
+            raise InputError(f"{file} has no column Sentiment, which this network learns to tell; add it.")
+        if (count := len(np.unique(lines.dialogues))) < LEAST_DIALOGUES:
+            raise InputError(
+                f"{file} holds {count} dialogues; {LEAST_DIALOGUES} are needed at least, as parts of them "
+                "are kept apart."
+            )
+    return parts["train"], parts["dev"]
 
 
 def class_weights(shares: NDArray[np.floating], power: float) -> NDArray[np.float32]:
@@ -114,8 +130,8 @@ def train_text(
 
     Epochs and temperature are chosen on a tenth of MELD train's dialogues; MELD dev decides nothing.
     """
-    lines, held_out = split_dialogues(load_meld(data, "train"), HELD_OUT, SPLIT_SEED)
-    dev = load_meld(data, "dev")
+    lines, dev = load_talks(data)
+    lines, held_out = split_dialogues(lines, HELD_OUT, SPLIT_SEED)
     more = load_goemotions(data, "train") if (Path(data) / "goemotions_ekman").is_dir() else None
     known = [lines] if more is None else [lines, more]
     vocabulary = make_vocabulary(token for part in known for text in part.texts for token in tokenize(text))

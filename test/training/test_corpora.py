@@ -228,3 +228,18 @@ def test_no_corpus_is_found_where_there_is_none(tmp_path):
     for find in (scenes.find_caer_s, lambda data: clips.find_clips(data, "train")):
         with pytest.raises(InputError, match="holds no"):
             find(tmp_path)
+
+
+def test_corpora_too_small_to_learn_from_are_told_before_training(tmp_path):
+    training = pytest.importorskip("mer_ros.training.text", reason="torch is not installed")
+    rows = [(n, f"Line {n}.", "Ann", "joy", "positive", n, 0) for n in range(4)]
+    for part in ("train", "dev"):
+        meld(tmp_path, part, rows)
+    train, dev = training.load_talks(tmp_path)
+    assert len(train) == len(dev) == 4
+    meld(tmp_path, "dev", rows[:3])
+    with pytest.raises(InputError, match=r"dev_sent_emo\.csv holds 3 dialogues; 4 are needed"):
+        training.load_talks(tmp_path)
+    (tmp_path / "meld" / "train_sent_emo.csv").write_text("Utterance,Emotion\nHi,joy\n", encoding="utf-8")
+    with pytest.raises(InputError, match=r"train_sent_emo\.csv has no column Sentiment"):
+        training.load_talks(tmp_path)
