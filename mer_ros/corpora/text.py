@@ -15,7 +15,7 @@ from mer_ros.errors import InputError
 from mer_ros.text.tokens import clean
 
 NO_SENTIMENT = -1
-_EXCLAIMED = re.compile(r"[?!]*![?!]*")
+_MARKS = re.compile(r"[?!]+")
 
 
 @dataclass(frozen=True)
@@ -59,11 +59,11 @@ class Lines:
 
     def unmarked(self) -> Lines:
         """The same with full stops for exclamation marks, which recognisers do not write, and question marks alone."""
-        return replace(self, texts=tuple(_EXCLAIMED.sub(_calmly, text) for text in self.texts))
+        return replace(self, texts=tuple(_MARKS.sub(_calmly, text) for text in self.texts))
 
 
 def _calmly(marks: re.Match[str]) -> str:
-    return "?" if "?" in marks[0] else "."
+    return marks[0] if "!" not in marks[0] else "?" if "?" in marks[0] else "."
 
 
 def read_meld(path: Path, words: str = "Utterance") -> Lines:

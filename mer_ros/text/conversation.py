@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from mer_ros.text.word_pieces import WordPieces
 
 TURN_PIECES = 64  # of one turn, with the marks of its start and end; more is cut
 TURN_CHARACTERS = 2000  # of one turn; there are no more in so many pieces
+PERSON = "person"  # in the place of names
 NOBODY = -1  # a speaker who is not known; a turn that is none (padding)
 
 
@@ -46,13 +47,13 @@ def seen(text: str) -> str:
     return clean(text[:TURN_CHARACTERS] if isinstance(text, str) else text)
 
 
-def anonymous(speakers: Sequence[str]) -> tuple[str, ...]:
-    """person_1, person_2 ... in the order of their first words; who is not known stays so.
+def nameless(said: Said) -> Said:
+    """The same turn by a person without a name; who is not known stays so.
 
-    A name says nothing of an emotion, but a network that met it in its training takes it to.
+    A name says nothing of an emotion, but a network that met it in its training takes it to. That two turns are of one
+    person is told beside the pieces.
     """
-    names = {"": ""}
-    return tuple(names.setdefault(speaker, f"person_{len(names)}") for speaker in speakers)
+    return replace(said, speaker=PERSON) if said.speaker else said
 
 
 def turn_pieces(word_pieces: WordPieces, said: Said, longest: int = TURN_PIECES) -> list[int]:

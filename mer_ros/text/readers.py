@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mer_ros.errors import ModelError
 from mer_ros.inference import Model
-from mer_ros.text.conversation import Said, anonymous, latest_turns, read_turns, seen, turn_pieces
+from mer_ros.text.conversation import Said, latest_turns, nameless, read_turns, seen, turn_pieces
 from mer_ros.text.tokens import is_word, token_row
 from mer_ros.text.word_pieces import WordPieces, words
 
@@ -93,11 +93,9 @@ class ConversationReader:
         does, a turn without tells as much as in a written text. What somebody is called does not matter.
         """
         turns = [*(turn for turn in past if turn.text), said][-MOST_TURNS:]
-        names = anonymous([turn.speaker for turn in turns])
-        turns = [replace(turn, speaker=name) for turn, name in zip(turns, names, strict=True)]
         if any("!" in seen(turn.text) for turn in turns):
             turns = [replace(turn, recognised=False) for turn in turns]
-        rows = [turn_pieces(self._pieces, turn) for turn in turns]
+        rows = [turn_pieces(self._pieces, nameless(turn)) for turn in turns]
         count = latest_turns(rows, MOST_TURNS, MOST_PIECES)
         read = read_turns(rows[-count:], [turn.speaker for turn in turns[-count:]])
         inputs = {"pieces": read.pieces[None], "turns": read.turns[None], "speakers": read.speakers[None]}

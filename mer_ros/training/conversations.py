@@ -29,7 +29,7 @@ from mer_ros.training.lessons import (
 )
 from mer_ros.training.minilm import conversation_logits, minilm_folder, network_of, read_vocabulary
 from mer_ros.training.networks.minilm import ConversationNet
-from mer_ros.training.talks import Talk, talks_of, unnamed
+from mer_ros.training.talks import Talk, talks_of
 from mer_ros.training.text import TERMS, class_weights, load_talks
 from mer_ros.training.trained import Report, Trained
 
@@ -57,7 +57,7 @@ def train_conversations(
     lines, dev = load_talks(data)
     forum = load_goemotions(data, "train")
     copies = None if heard is None else heard_copies(heard, lines)
-    even = unnamed(talks_of(dev.rows(np.flatnonzero(dev.dialogues % 2 == 0))))
+    even = talks_of(dev.rows(np.flatnonzero(dev.dialogues % 2 == 0)))
 
     def judge(network: torch.nn.Module) -> float:
         assert isinstance(network, ConversationNet)
@@ -87,8 +87,8 @@ def train_conversations(
 
 
 def told(network: ConversationNet, talks: Sequence[Talk], pieces: WordPieces) -> tuple[Scores, Scores]:
-    """Emotion's and sentiment's scores."""
-    emotions, sentiments = conversation_logits(network, talks, pieces)
+    """Emotion's and sentiment's scores, the talks read as they are live."""
+    emotions, sentiments = conversation_logits(network, talks, pieces, named=False)
     labels = np.concatenate([talk.emotions for talk in talks]).argmax(axis=1)
     felt = np.concatenate([talk.sentiments for talk in talks])
     known = felt != NO_SENTIMENT
@@ -119,13 +119,13 @@ def _finish(
     heard: bool,
     command: str,
 ) -> Trained:
-    emotions, sentiments = conversation_logits(network, even, pieces)
+    emotions, sentiments = conversation_logits(network, even, pieces, named=False)
     labels = np.concatenate([talk.emotions for talk in even]).argmax(axis=1)
     felt = np.concatenate([talk.sentiments for talk in even])
     temperatures = (fit_temperature(emotions, labels), fit_temperature(sentiments, felt))
     odd = dev.dialogues % 2 == 1
     talks = talks_of(dev)
-    emotions, sentiments = conversation_logits(network, unnamed(talks), pieces)
+    emotions, sentiments = conversation_logits(network, talks, pieces, named=False)
     scores = score(dev.labels, softmax(emotions, temperatures[0]))
     untouched = score(dev.labels[odd], softmax(emotions[odd], temperatures[0]))
     unknown = [replace(talk, speakers=("",) * len(talk)) for talk in talks]
@@ -170,8 +170,8 @@ def _finish(
 
 
 _ABOUT = (
-    "Emotion and sentiment of an utterance, read after the turns before it and with who spoke them (by number: what "
-    "somebody is called does not matter): all-MiniLM-L6-v2 "
+    "Emotion and sentiment of an utterance, read after the turns before it and with who spoke them (not with what "
+    "they are called): all-MiniLM-L6-v2 "
     "(6 layers, 22 M parameters) in which no turn sees a later one. Its weights are the mean of several networks', "
     "which all were tuned on GoEmotions' lines and then on MELD's dialogues: one stayed so; one went on with what two "
     "such networks answer; one went on with what all-mpnet-base-v2 (12 layers, 110 M parameters), tuned alike on each "

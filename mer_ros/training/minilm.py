@@ -120,11 +120,14 @@ def fit_conversations(
 
 @torch.no_grad()
 def conversation_logits(
-    network: ConversationNet, talks: Sequence[Talk], pieces: WordPieces
+    network: ConversationNet, talks: Sequence[Talk], pieces: WordPieces, *, named: bool = True
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """float [N, 7] and [N, 3], the turns of all talks one after another, each seeing all before it."""
+    """float [N, 7] and [N, 3], the turns of all talks one after another, each seeing all before it.
+
+    named: see `rows_of`.
+    """
     network.eval()
-    rows = [rows_of(talk, pieces) for talk in talks]
+    rows = [rows_of(talk, pieces, named=named) for talk in talks]
     lengths = np.array([sum(map(len, row)) for row in rows])
     told = [np.zeros((0, 0), np.float32)] * len(talks)
     felt = list(told)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from mer_ros.corpora.text import Lines
 from mer_ros.emotion import EMOTIONS
-from mer_ros.text.conversation import Said, anonymous, read_turns, turn_pieces
+from mer_ros.text.conversation import Said, nameless, read_turns, turn_pieces
 from mer_ros.text.word_pieces import WordPieces
 from mer_ros.training.loop import Batch
 
@@ -153,11 +153,6 @@ def cut(talk: Talk, place: int) -> tuple[Talk, Talk]:
     return parts[0], parts[1]
 
 
-def unnamed(talks: Sequence[Talk]) -> list[Talk]:
-    """The talks as they are read live: who speaks has a number, not a name."""
-    return [replace(talk, speakers=anonymous(talk.speakers)) for talk in talks]
-
-
 def epoch_of(talks: Sequence[Talk], manner: Manner, rng: Rng) -> list[Talk]:
     """All talks, told anew."""
     told = []
@@ -169,9 +164,10 @@ def epoch_of(talks: Sequence[Talk], manner: Manner, rng: Rng) -> list[Talk]:
     return told
 
 
-def rows_of(talk: Talk, pieces: WordPieces) -> list[list[int]]:
-    """The pieces of each turn."""
-    return [turn_pieces(pieces, Said(t, s, talk.recognised)) for t, s in zip(talk.texts, talk.speakers, strict=True)]
+def rows_of(talk: Talk, pieces: WordPieces, *, named: bool = True) -> list[list[int]]:
+    """The pieces of each turn. named: with the speakers' names; live they are left out."""
+    turns = [Said(text, speaker, talk.recognised) for text, speaker in zip(talk.texts, talk.speakers, strict=True)]
+    return [turn_pieces(pieces, turn if named else nameless(turn)) for turn in turns]
 
 
 def batches_of(talks: Sequence[Talk], pieces: WordPieces, size: int, rng: Rng) -> list[Batch]:

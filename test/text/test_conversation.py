@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mer_ros.text.conversation import NOBODY, TURN_PIECES, Said, anonymous, latest_turns, read_turns, turn_pieces
+from mer_ros.text.conversation import NOBODY, TURN_PIECES, Said, latest_turns, nameless, read_turns, turn_pieces
 from mer_ros.text.word_pieces import WordPieces
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "joey", ":", "hi", "you", "!", "[RECOGNISED]"]
@@ -30,9 +30,9 @@ def test_a_turn(said, pieces):
     assert spelt(said) == pieces
 
 
-def test_names_are_told_as_who_spoke_first():
-    assert anonymous(["Joey", "", "Ann", "Joey"]) == ("person_1", "", "person_2", "person_1")
-    assert anonymous([]) == ()
+def test_a_turn_without_its_name_is_still_somebodys():
+    assert nameless(Said("Hi", "Joey", recognised=True)) == Said("Hi", "person", recognised=True)
+    assert nameless(Said("Hi")) == Said("Hi")
 
 
 def test_a_vocabulary_without_a_piece_for_recognised_turns_reads_them_as_written():
