@@ -44,9 +44,9 @@ def read_faces(path: Path) -> Faces:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{path} cannot be read as npz ({error}); name a file with images and labels") from error
-    if images.dtype != np.uint8 or images.shape != (len(labels), FACE_SIDE, FACE_SIDE) or not len(labels):
+    if images.dtype != np.uint8 or images.shape != (labels.size, FACE_SIDE, FACE_SIDE) or not labels.size:
         raise InputError(
-            f"{path}: images are {images.dtype} {list(images.shape)} for {len(labels)} labels; "
+            f"{path}: images are {images.dtype} {list(images.shape)} for {labels.size} labels; "
             f"they must be uint8 [n, {FACE_SIDE}, {FACE_SIDE}], n above 0"
         )
     if labels.ndim != 1 or labels.dtype.kind not in "iu" or labels.min() < 0 or labels.max() >= len(EMOTIONS):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -59,17 +58,6 @@ class Answers:
     def rows(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> Answers:
         """These rows alone."""
         return Answers(self.probabilities[rows], self.quality[rows], self.labels[rows], self.groups[rows])
-
-    def save(self, path: Path) -> None:
-        """Write an npz."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        np.savez(path, **vars(self))
-
-
-def load_answers(path: Path) -> Answers:
-    """Read what `save` wrote."""
-    with np.load(path) as kept:
-        return Answers(**{name: kept[name] for name in kept.files})
 
 
 def joined(parts: Sequence[Answers]) -> Answers:

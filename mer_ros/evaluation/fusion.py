@@ -96,12 +96,12 @@ def draw(held_out: HeldOut, text: Answers, seed: int, draws: int = DRAWS) -> lis
     return [match(held_out.lines, text, voices, faces, seed * 1000 + i) for i in range(draws)]
 
 
-def evaluate_fusion(data: Path, models: Path, *, keep: Path | None = None, seed: int = 1) -> FusionEvaluation:
+def evaluate_fusion(data: Path, models: Path, *, seed: int = 1) -> FusionEvaluation:
     """The fusion and the dialogue model of a folder of models, on the half that their weights were not fitted on.
 
-    keep: a folder for the experts' answers, so that they need not be asked twice. Raises InputError, ModelError.
+    Raises InputError, ModelError.
     """
-    held_out = HeldOut(data, models, first=False, keep=keep)
+    held_out = HeldOut(data, models, first=False)
     return evaluate_tuples(
         held_out.experts,
         draw(held_out, held_out.text(), seed),

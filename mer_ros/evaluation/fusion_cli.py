@@ -29,15 +29,12 @@ def add_fusion_parser(tasks: Any, default_models: Path) -> None:
         "--data", type=Path, required=True, help="folder with meld/, fer2013/ and speech.csv", metavar="DIR"
     )
     sub.add_argument("--models", type=Path, default=default_models, help="folder (default: %(default)s)")
-    sub.add_argument(
-        "--keep", type=Path, help="folder where the models' answers are kept and looked for", metavar="DIR"
-    )
     sub.add_argument("--json", action="store_true", help="print the scores as one JSON object on the last line")
     sub.set_defaults(handler=_run)
 
 
 def _run(args: argparse.Namespace) -> int:
-    result = evaluate_fusion(args.data, args.models, keep=args.keep)
+    result = evaluate_fusion(args.data, args.models)
     _print(result)
     if args.json:
         print(json.dumps(result.as_mapping()))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -13,14 +11,13 @@ from mer_ros.corpora.faces import Faces, load_fer2013
 from mer_ros.corpora.speech import Clips, read_clips
 from mer_ros.corpora.text import Lines, load_meld
 from mer_ros.emotion import Modality
-from mer_ros.evaluation.answers import Answers, View, hear_clips, load_answers, read_lines, see_faces
+from mer_ros.evaluation.answers import Answers, View, hear_clips, read_lines, see_faces
 from mer_ros.evaluation.run import held_out_speakers
 from mer_ros.evaluation.tuples import halves, speaker_halves
 from mer_ros.experts import ExpertOptions, load_experts
 from mer_ros.inference import ModelEntry
 from mer_ros.inference.manifest import choose_entry, load_manifest
 
-ANSWERS = "answers"  # where answers are kept, beside the runs
 TASKS = {Modality.FACE: "face", Modality.AUDIO: "speech", Modality.TEXT: "text"}
 
 
@@ -28,16 +25,15 @@ class HeldOut:
     """One half of: MELD dev's dialogues, the speakers that were held out from the speech model, FER2013 validation.
 
     lines, clips, faces: of this half; the lines without exclamation marks, for live all words are recognised.
-    experts: those of the folder of models. entries: of their models.
+    experts: those of the folder of models. entries: of their models. What an expert was asked once is not asked again.
     """
 
-    def __init__(self, data: Path, models: Path, *, first: bool, keep: Path | None = None) -> None:
-        """keep: a folder where answers are kept and looked for. Raises InputError, ModelError."""
+    def __init__(self, data: Path, models: Path, *, first: bool) -> None:
+        """Raises InputError, ModelError."""
         known = load_manifest(models)
         self.entries: dict[Modality, ModelEntry] = {m: choose_entry(known, task) for m, task in TASKS.items()}
         self.experts, _ = load_experts(ExpertOptions(models, device="cpu"))
-        self._keep = keep
-        self._half = "first" if first else "second"
+        self._answers: dict[tuple[object, ...], Answers] = {}
         dev = load_meld(data, "dev").unmarked()
         self.lines: Lines = dev.rows(np.flatnonzero(halves(dev.dialogues.tolist()) == first))
         clips = read_clips(data / "speech.csv", held_out_speakers(self.entries[Modality.AUDIO]))
@@ -49,9 +45,8 @@ class HeldOut:
         """See `read_lines`."""
         expert = self.experts.of(Modality.TEXT)
         assert expert is not None
-        return self._kept(
-            Modality.TEXT,
-            f"unmarked {context} {wrong}",
+        return self._once(
+            (Modality.TEXT, context, wrong),
             lambda: read_lines(expert, self.lines, context=context, wrong=wrong),
         )
 
@@ -59,9 +54,8 @@ class HeldOut:
         """See `hear_clips`."""
         expert = self.experts.of(Modality.AUDIO)
         assert expert is not None
-        return self._kept(
-            Modality.AUDIO,
-            f"{snr_db} {longest_s}",
+        return self._once(
+            (Modality.AUDIO, snr_db, longest_s),
             lambda: hear_clips(expert, self.clips, snr_db=snr_db, longest_s=longest_s),
         )
 
@@ -72,14 +66,9 @@ class HeldOut:
         chosen = view or View()
         step = max(1, len(self.faces) // most) if most else 1
         faces = self.faces.rows(np.arange(0, len(self.faces), step))
-        return self._kept(Modality.FACE, f"{astuple(chosen)} {step}", lambda: see_faces(expert, faces, chosen))
+        return self._once((Modality.FACE, chosen, step), lambda: see_faces(expert, faces, chosen))
 
-    def _kept(self, modality: Modality, condition: str, ask: Callable[[], Answers]) -> Answers:
-        if self._keep is None:
-            return ask()
-        sha256 = self.entries[modality].sha256
-        name = hashlib.sha256(f"{sha256} {self._half} {condition}".encode()).hexdigest()[:16]
-        path = self._keep / f"{modality.value}-{name}.npz"
-        if not path.is_file():
-            ask().save(path)
-        return load_answers(path)
+    def _once(self, question: tuple[object, ...], ask: Callable[[], Answers]) -> Answers:
+        if question not in self._answers:
+            self._answers[question] = ask()
+        return self._answers[question]

@@ -73,8 +73,7 @@ class ModelEntry:
     labels: tuple[str, ...] = field(default=EMOTIONS)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.name, str) or not _NAME.fullmatch(self.name):
-            raise ModelError(f"a model's name is {self.name!r}; use lower-case letters, digits, dots and dashes")
+        check_name(self.name)
         self._check_file()
         self._check_tensors()
         self._check_numbers()
@@ -135,6 +134,12 @@ class ModelEntry:
             raise self._error("metrics: split", self.metrics.get("split"), "say what the scores were measured on")
         if not _is_int(self.metrics.get("n")) or self.metrics["n"] < 1:
             raise self._error("metrics: n", self.metrics.get("n"), "say on how many examples they were measured")
+
+
+def check_name(name: object) -> None:
+    """Raises ModelError for what cannot be a model's name."""
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise ModelError(f"a model's name is {name!r}; use lower-case letters, digits, dots and dashes")
 
 
 def load_manifest(folder: Path) -> tuple[ModelEntry, ...]:

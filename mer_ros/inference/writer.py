@@ -10,7 +10,8 @@ from typing import Any
 
 import yaml
 
-from mer_ros.inference.manifest import FILE_NAME, FORMAT, TASKS, ModelEntry, load_manifest, read_checked
+from mer_ros.errors import ModelError
+from mer_ros.inference.manifest import FILE_NAME, FORMAT, TASKS, ModelEntry, check_name, load_manifest, read_checked
 
 
 def file_sha256(path: Path) -> str:
@@ -18,14 +19,26 @@ def file_sha256(path: Path) -> str:
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
+def check_new(folder: Path, name: str, task: str) -> None:
+    """Raises ModelError unless a model can be written into a folder, in place of one of its own task at most."""
+    check_name(name)
+    known = load_manifest(folder) if (Path(folder) / FILE_NAME).exists() else ()
+    for entry in known:
+        if entry.name == name and entry.task != task:
+            raise ModelError(
+                f"{folder} has a model {name} already, for {entry.task}; give that for {task} another name"
+            )
+
+
 def add_entry(folder: Path, entry: ModelEntry) -> None:
     """Puts an entry into the folder's manifest, in place of one with the same name.
 
     Makes the manifest when there is none. A new default takes that mark from the task's other models. The order
     is by task, then name, whatever the order of exports; the file appears whole or not at all.
-    Raises ModelError when the entry's file is not there or is not the one described.
+    Raises ModelError when the entry's file is not there or is not the one described, and as `check_new`.
     """
     folder = Path(folder)
+    check_new(folder, entry.name, entry.task)
     read_checked(folder, entry)
     entries = [e for e in load_manifest(folder) if e.name != entry.name] if (folder / FILE_NAME).exists() else []
     if entry.default:

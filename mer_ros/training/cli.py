@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 MODELS = ("text", "speech", "face", "context", "early-fusion", "fusion", "dialogue")
 # Of models that have several; the first is the default.
 ARCHITECTURES = {"text": ("minilm", "lstm", "cnn", "bclstm"), "speech": ("encoder", "cnn")}
+LISTENING = ("fusion", "dialogue")  # to the models of a folder
 GENERATED = ("context", "early-fusion")  # can be trained on made-up data
 NAME = re.compile(r"[A-Za-z0-9][\w.-]*", re.ASCII)  # of a run
 RANGES = {"threads": (1, 256), "seed": (0, 1_000_000), "epochs": (1, 10_000)}
@@ -62,9 +63,8 @@ def add_train_parser(subparsers: Any, default_models: Path) -> None:
     parser.add_argument(
         "--models",
         type=Path,
-        default=default_models,
         metavar="DIR",
-        help="fusion, dialogue: the models that they listen to (default: %(default)s)",
+        help=f"fusion, dialogue: the models that they listen to (default: {default_models})",
     )
     parser.add_argument("--heard", type=Path, metavar="FILE", help="text minilm: MELD train as `mer heard` heard it")
     parser.add_argument("--face", type=Path, metavar="RUN", help="context: a run whose face stream is taken over")
@@ -83,7 +83,7 @@ def add_train_parser(subparsers: Any, default_models: Path) -> None:
         help="mixed precision; auto: where the model's training asks for it and the processor is faster for it",
     )
     parser.add_argument("--quiet", action="store_true", help="no progress bar")
-    parser.set_defaults(handler=train)
+    parser.set_defaults(handler=train, default_models=default_models)
 
 
 def add_export_parser(subparsers: Any, default_models: Path) -> None:
@@ -163,6 +163,7 @@ def train(arguments: argparse.Namespace) -> int:
 
 def _train(arguments: argparse.Namespace, run: Path, arch: str, common: dict[str, Any]) -> Trained:
     data = arguments.data  # None: generated
+    models = arguments.models or arguments.default_models
     match arguments.model:
         case "text" if arch == "minilm":
             from mer_ros.training.conversations import train_conversations
@@ -199,11 +200,11 @@ def _train(arguments: argparse.Namespace, run: Path, arch: str, common: dict[str
         case "fusion":
             from mer_ros.training.late_fusion import train_fusion
 
-            return train_fusion(data, run, models=arguments.models, **common)
+            return train_fusion(data, run, models=models, **common)
         case _:
             from mer_ros.training.dialogue import train_dialogue
 
-            return train_dialogue(data, run, models=arguments.models, **common)
+            return train_dialogue(data, run, models=models, **common)
 
 
 def export_model(arguments: argparse.Namespace) -> int:
@@ -253,6 +254,10 @@ def _check(arguments: argparse.Namespace) -> None:
         raise OptionError(f"--arch {arguments.arch} is no network of {arguments.model}; use {', '.join(known)}.")
     if arguments.heard is not None and (arguments.model != "text" or arguments.arch not in (None, "minilm")):
         raise OptionError("--heard is for the text model minilm alone; leave it out.")
+    if arguments.face is not None and arguments.model != "context":
+        raise OptionError(f"--face is for context alone; leave it out for {arguments.model}.")
+    if arguments.models is not None and arguments.model not in LISTENING:
+        raise OptionError(f"--models is for {' and '.join(LISTENING)}; leave it out for {arguments.model}.")
     if arguments.model == "fusion" and arguments.epochs is not None:
         raise OptionError("the fusion is fitted at once, not in epochs; leave out --epochs.")
     if arguments.model == "fusion" and arguments.device == "cuda":

@@ -21,7 +21,7 @@ from torch.nn import functional
 from mer_ros.corpora.text import Lines, load_meld
 from mer_ros.emotion import Modality
 from mer_ros.evaluation.fusion import ALL, draw, name_of
-from mer_ros.evaluation.held_out import ANSWERS, HeldOut
+from mer_ros.evaluation.held_out import HeldOut
 from mer_ros.evaluation.scores import score
 from mer_ros.evaluation.tuples import Tuples, judged
 from mer_ros.fusion.experts import Experts
@@ -155,7 +155,7 @@ def train_dialogue(
 ) -> Trained:
     """Train for the fusion of a folder of models, which must be there first; report on the other half of MELD dev."""
     train = load_meld(data, "train")
-    first, rest = (HeldOut(data, models, first=half, keep=run.parent / ANSWERS) for half in (True, False))
+    first, rest = (HeldOut(data, models, first=half) for half in (True, False))
     tuples = draw(first, first.text(), seed, DRAWS)
     heard = {names: [_fused(t, first.experts, names) for t in tuples] for names in HEARD}
     pool = np.concatenate([answers for told in heard.values() for answers in told])

@@ -16,7 +16,7 @@ from mer_ros.emotion import EMOTIONS
 from mer_ros.errors import ModelError
 from mer_ros.inference import ModelEntry, TensorSpec
 from mer_ros.inference.manifest import FILE_NAME, load_manifest
-from mer_ros.inference.writer import add_entry, file_sha256
+from mer_ros.inference.writer import add_entry, check_new, file_sha256
 from mer_ros.training.glove import UNKNOWN
 from mer_ros.training.measure import write_card, write_table
 from mer_ros.training.record import Record, write_record
@@ -75,10 +75,18 @@ def export(
     """Write `models`/NAME.onnx, its entry in the manifest, its record, card and pictures, and the table of models.
 
     default: whether it becomes its task's default; None: only when the task has none (or it was it before).
-    Raises ModelError when ONNX Runtime's answers differ from torch's by more than TOLERANCE.
+    Raises ModelError when ONNX Runtime's answers differ from torch's by more than TOLERANCE, for a name that is none
+    or another task's, and for weights that do not fit the network.
     """
+    check_new(models, name, trained.task)
+    try:
+        graph = build(trained)
+    except (KeyError, RuntimeError) as error:  # as torch says it
+        reason = (str(error).splitlines() or [""])[0]
+        raise ModelError(
+            f"{name}: what was trained is not the network that is built here ({reason}); train it anew."
+        ) from error
     models.mkdir(parents=True, exist_ok=True)
-    graph = build(trained)
     path = models / (file or f"{name}.onnx")
     part = path.with_suffix(".part")
     try:

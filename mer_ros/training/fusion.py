@@ -170,7 +170,7 @@ def join_streams(
     torch.manual_seed(seed)
     network = CaerNet()
     network.face.take(small, large)
-    network.examples.copy_(torch.from_numpy(train.images[:: len(train) // EXAMPLES][:EXAMPLES]))
+    network.examples.copy_(torch.from_numpy(train.images[np.arange(EXAMPLES) * len(train) // EXAMPLES]))
     some = train.rows(np.random.default_rng(seed).permutation(len(train))[:FUSION_FACES])
     fusion_options = replace(FUSION_OPTIONS, seed=seed)
     fit_fusion(network, some, fusion_options, run=run / "fusion", progress=progress)

@@ -12,14 +12,14 @@ import numpy as np
 from mer_ros.emotion import Modality
 from mer_ros.evaluation.answers import Answers, View
 from mer_ros.evaluation.fusion import draw, evaluate_tuples
-from mer_ros.evaluation.held_out import ANSWERS, HeldOut
+from mer_ros.evaluation.held_out import HeldOut
 from mer_ros.evaluation.tuples import Tuples
 from mer_ros.fusion.experts import Experts
 from mer_ros.fusion.options import FusionOptions
 from mer_ros.fusion.weights import FusionWeights, read_weights, write_weights
 from mer_ros.inference import ModelEntry, TensorSpec
 from mer_ros.inference.manifest import FUSION
-from mer_ros.inference.writer import add_entry, file_sha256
+from mer_ros.inference.writer import add_entry, check_new, file_sha256
 from mer_ros.training.card import summary
 from mer_ros.training.joined import tuples_of
 from mer_ros.training.measure import write_card, write_table
@@ -88,7 +88,7 @@ def train_fusion(
     """Fit on one half of what the models of a folder were not trained on; report on the other half."""
     target = np.asarray(FusionOptions().target_prior)
     target = target / target.sum()
-    fit, rest = (HeldOut(data, models, first=first, keep=run.parent / ANSWERS) for first in (True, False))
+    fit, rest = (HeldOut(data, models, first=first) for first in (True, False))
     names = {m: entry.name for m, entry in fit.entries.items()}
     priors = {m: entry.prior for m, entry in fit.entries.items()}
     weights = fit_weights(answers_of(fit), priors, names, draw(fit, fit.text(), seed), target)
@@ -132,7 +132,11 @@ def train_fusion(
 
 
 def export_fusion(name: str, trained: Trained, models: Path) -> ModelEntry:
-    """Write `models`/NAME.yaml, its entry as the one in use, its record, card, and the table of models."""
+    """Write `models`/NAME.yaml, its entry as the one in use, its record, card, and the table of models.
+
+    Raises ModelError for a name that is none or another task's.
+    """
+    check_new(models, name, FUSION)
     path, report = models / f"{name}.yaml", trained.report
     content = trained.settings[WEIGHTS].encode()
     weights = read_weights(content, str(path))

@@ -28,6 +28,7 @@ from mer_ros.training.device import made_on, training_device
 Batch = tuple[torch.Tensor, ...]
 BF16_MODES = ("auto", "on", "off")
 DRAW_EVERY_S = 30.0
+SEEDS = 100_003  # from one seed to the next, so that no epoch of one is an epoch of the other
 # What processors that multiply bfloat16 numbers call it, among `torch.cpu.get_capabilities()`.
 _BF16_FEATURES = ("avx512_bf16", "amx_bf16", "bf16")
 _bf16_mode = "auto"
@@ -109,7 +110,8 @@ def fit(
 
     loss(network, batch) is to be made small, on the `training_device`, to which network and batches are moved; the
     network comes back to the processor. batches(generator) yields the `steps` batches of one epoch.
-    run: a folder for `checkpoint.pt`, `history.json` and `curves.png`; a checkpoint already there is resumed.
+    run: a folder for `checkpoint.pt`, `history.json` and `curves.png`; a checkpoint already there is resumed, unless
+    other options or another first batch made it, which raises OptionError.
     score(network): higher is better, measured on the averaged weights in evaluation mode, on the processor, after
     each epoch.
     rate(name): the learning rate of a parameter as a share of the common one, 1 where not given.
@@ -117,23 +119,30 @@ def fit(
     """
     device = training_device()
     network.to(device)
+    total = options.epochs * steps + 1
     groups = _groups(network, options, rate or (lambda name: 1.0))
     optimiser = torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.99))
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser,
         [group["lr"] for group in groups],
-        total_steps=options.epochs * steps + 1,
-        pct_start=options.warm_up,
+        total_steps=total,
+        pct_start=options.warm_up if options.warm_up * total != 1 else 1.5 / total,  # it would divide by zero
     )
     averaged = copy.deepcopy(network).eval()
     state: dict[str, Any] = {"epoch": 0, "history": [], "best": None, "best_score": -np.inf}
     checkpoint = run / "checkpoint.pt" if run is not None else None
+    began = _beginning(batches, options) if run is not None else None
     if checkpoint is not None and checkpoint.is_file():
         saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
         if saved["options"] != asdict(options):
             raise OptionError(
                 f"{checkpoint} was made with other options ({saved['options']}); "
                 f"use the same ones to resume it, or another --output folder."
+            )
+        if not _alike(saved.get("began"), began):
+            raise OptionError(
+                f"{checkpoint} was made of other data or by another version; use another --output folder, or remove "
+                f"{checkpoint.parent} to begin anew."
             )
         network.load_state_dict(saved["network"])
         averaged.load_state_dict(saved["averaged"])
@@ -145,9 +154,9 @@ def fit(
     last = options.epochs if until is None else min(until, options.epochs)
     for epoch in range(state["epoch"], last):
         started = time.perf_counter()
-        generator = seed_everything(options.seed * 100_003 + epoch)
+        generator = seed_everything(options.seed * SEEDS + epoch)
         network.train()
-        total = 0.0
+        losses = 0.0
         # A log file gets a line a minute, a terminal a bar that moves.
         seldom = 0.1 if sys.stderr.isatty() else 60.0
         title = f"{run.name if run else 'fit'} {epoch + 1}/{options.epochs}"
@@ -162,9 +171,9 @@ def fit(
             optimiser.step()
             schedule.step()
             _average(averaged, network, options.average)
-            total += value.item()
+            losses += value.item()
             bar.set_postfix(loss=f"{value.item():.3f}", refresh=False)
-        row = {"epoch": epoch + 1.0, "loss": total / steps, "lr": max(map(float, schedule.get_last_lr()))}
+        row = {"epoch": epoch + 1.0, "loss": losses / steps, "lr": max(map(float, schedule.get_last_lr()))}
         if score is not None:
             row["score"] = score(averaged if device.type == "cpu" else copy.deepcopy(averaged).cpu())
             if row["score"] > state["best_score"]:
@@ -178,6 +187,7 @@ def fit(
             _save(
                 checkpoint,
                 options=asdict(options),
+                began=began,
                 network=network.state_dict(),
                 averaged=averaged.state_dict(),
                 optimiser=optimiser.state_dict(),
@@ -193,6 +203,20 @@ def fit(
     if run is not None and not (done and (run / HISTORY_FILE).is_file()):
         _write_history(run, state["history"])
     return list(state["history"])
+
+
+def _beginning(batches: Callable[[np.random.Generator], Iterable[Batch]], options: FitOptions) -> torch.Tensor:
+    """What the first batch holds: of each tensor its size, mean and deviation. By these a run knows its data again,
+    and how they are changed and taught; the last digits may be those of another processor."""
+    first = next(iter(batches(seed_everything(options.seed * SEEDS))))
+    values = [tensor.detach().cpu().double().flatten() for tensor in first]
+    return torch.tensor([[v.numel(), v.mean(), v.std(correction=0)] for v in values], dtype=torch.float64)
+
+
+def _alike(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-6)
 
 
 def _told(title: str, row: dict[str, float], left: int) -> str:

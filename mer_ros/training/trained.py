@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -70,5 +71,9 @@ def load_trained(run: Path) -> Trained:
     path = Path(run) / MODEL_FILE
     if not path.is_file():
         raise ModelError(f"{path} is missing; --run must name a folder that `mer train` has finished.")
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    return Trained(**{**content, "report": Report(**content["report"])})
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+        return Trained(**{**content, "report": Report(**content["report"])})
+    except (OSError, EOFError, RuntimeError, LookupError, TypeError, ValueError, UnpicklingError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise ModelError(f"{path} cannot be read ({reason}); train it anew.") from error

@@ -96,6 +96,7 @@ def test_faces(tmp_path):
         ({"images": np.zeros((1, 48, 48), np.uint8), "labels": np.array([7])}, "0 to 6"),
         ({"images": np.zeros((1, 48, 48), np.uint8), "labels": np.array([0.5])}, "whole numbers"),
         ({"images": np.zeros((1, 48, 48), np.uint8), "labels": np.array([None])}, "cannot be read"),
+        ({"images": np.zeros((1, 48, 48), np.uint8), "labels": np.array(3)}, "one an image"),
     ],
 )
 def test_odd_faces(tmp_path, arrays, sentence):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch, which is not installed")
-pytest.importorskip("onnx", reason="export needs onnx, which is not installed")
+onnx = pytest.importorskip("onnx", reason="export needs onnx, which is not installed")
 
 from mer_ros.emotion import EMOTIONS  # noqa: E402
 from mer_ros.errors import ModelError  # noqa: E402
@@ -23,6 +23,7 @@ from mer_ros.training.networks.early_fusion import EarlyFusionNet  # noqa: E402
 from mer_ros.training.networks.face import CaerNet  # noqa: E402
 from mer_ros.training.networks.speech import SpeechNet  # noqa: E402
 from mer_ros.training.networks.text import TextNet  # noqa: E402
+from mer_ros.training.quantise import simplify  # noqa: E402
 from mer_ros.training.trained import Report, Trained, load_trained  # noqa: E402
 
 WORDS = ("", "<unknown>", "so", "good", "!", "not")
@@ -145,6 +146,58 @@ def test_disagreement_is_seen(tmp_path):
     assert export_module.disagreement(graph, tmp_path / "a.onnx") < 1e-5
     changed = Graph(GRAPHS["dialogue"](other).module, graph.inputs, graph.outputs)
     assert export_module.disagreement(changed, tmp_path / "a.onnx") > 1e-3
+
+
+@pytest.mark.parametrize("name", ["../elsewhere", "X Y", ""])
+def test_what_is_no_name_leaves_no_file(tmp_path, name):
+    with pytest.raises(ModelError, match="lower-case letters"):
+        export(name, trained("dialogue"), GRAPHS["dialogue"], tmp_path / "models")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_of_another_task_is_not_taken(tmp_path):
+    entry = export("mine", trained("dialogue"), GRAPHS["dialogue"], tmp_path)
+    with pytest.raises(ModelError, match="a model mine already, for dialogue"):
+        export("mine", trained("speech", "cnn"), GRAPHS["speech"], tmp_path)
+    assert load_manifest(tmp_path) == (entry,)
+    assert load_model(tmp_path, "dialogue").entry == entry
+
+
+def test_the_run_of_another_network_is_told_in_a_sentence(tmp_path):
+    run = trained("dialogue")
+    del run.weights["own"]
+    with pytest.raises(ModelError, match="train it anew"):
+        export("mine", run, GRAPHS["dialogue"], tmp_path / "models")
+    run.save(tmp_path)
+    content = torch.load(tmp_path / "model.pt", weights_only=True)
+    for broken in ({"task": "dialogue"}, {**content, "more": 1}, {**content, "report": {}}):
+        torch.save(broken, tmp_path / "model.pt")
+        with pytest.raises(ModelError, match=r"cannot be read .*train it anew"):
+            load_trained(tmp_path)
+    (tmp_path / "model.pt").write_bytes(b"rubbish")
+    with pytest.raises(ModelError, match="cannot be read"):
+        load_trained(tmp_path)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the exporter speaks of its own future
+def test_simplified_a_convolution_takes_up_the_normalisation_beside_it(tmp_path):
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3), torch.nn.BatchNorm2d(4), torch.nn.ReLU()).eval()
+    path = tmp_path / "a.onnx"
+    torch.onnx.export(
+        network,
+        (torch.zeros(1, 1, 8, 8),),
+        str(path),
+        dynamo=False,
+        training=torch.onnx.TrainingMode.PRESERVE,
+        do_constant_folding=False,
+    )
+    assert "BatchNormalization" in kinds_of(path)
+    simplify(path)
+    assert kinds_of(path) == ["Conv", "Relu"]
+
+
+def kinds_of(path):
+    return [node.op_type for node in onnx.load(str(path)).graph.node]
 
 
 def test_an_unfinished_run_is_named(tmp_path):

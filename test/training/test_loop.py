@@ -28,22 +28,22 @@ class Stopped(Exception):
     pass
 
 
-def run(options=OPTIONS, folder=None, stop_in=None, score=None, until=None):
+def run(options=OPTIONS, folder=None, stop_in=None, score=None, until=None, data=DATA):
     torch.manual_seed(options.seed)
     network = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 3))
-    epochs = []
+    steps = []
 
     def batches(generator):
-        epochs.append(1)
-        if stop_in is not None and len(epochs) > stop_in:
-            raise Stopped
-        return shuffled(DATA, options.batch_size, generator)
+        return shuffled(data, options.batch_size, generator)
 
     def loss(network, batch):
+        steps.append(1)
+        if stop_in is not None and len(steps) > 4 * stop_in:
+            raise Stopped
         return functional.cross_entropy(network(batch[0]), batch[1])
 
     history = fit(network, loss, batches, 4, options, run=folder, score=score, until=until, progress=False)
-    return network.state_dict(), history, len(epochs)
+    return network.state_dict(), history, len(steps) // 4
 
 
 def same(one, two):
@@ -138,6 +138,29 @@ def test_a_checkpoint_of_other_options_is_refused(tmp_path):
     run(folder=tmp_path)
     with pytest.raises(OptionError, match="other options"):
         run(replace(OPTIONS, learning_rate=1e-3), folder=tmp_path)
+
+
+def test_a_checkpoint_of_other_data_is_refused(tmp_path):
+    features, labels = DATA
+    run(folder=tmp_path, until=2)
+    for other in ((features * 1.1, labels), (features, 2 - labels), (features[:63], labels[:63])):
+        with pytest.raises(OptionError, match="made of other data") as refused:
+            run(folder=tmp_path, data=other)
+        assert str(tmp_path) in str(refused.value)
+    assert run(folder=tmp_path, data=(features * (1 + 1e-5), labels))[2] == 2  # as another processor rounds
+
+
+@pytest.mark.parametrize(("share", "steps"), [(0.2, 4), (0.1, 9), (0.05, 19)])
+def test_a_warm_up_of_a_single_step(share, steps):
+    network = nn.Linear(5, 3)
+
+    def loss(network, batch):
+        return functional.cross_entropy(network(batch[0]), batch[1])
+
+    options = FitOptions(epochs=1, batch_size=2, learning_rate=1e-2, warm_up=share)
+    rows = tuple(column[: 2 * steps] for column in DATA)
+    history = fit(network, loss, lambda g: shuffled(rows, 2, g), steps, options, progress=False)
+    assert np.isfinite(history[0]["loss"])
 
 
 def test_the_best_weights_are_kept():

@@ -58,6 +58,8 @@ def test_without_torch_one_sentence_says_what_to_do(tmp_path, monkeypatch, capsy
         (["train", "text", "--data", ".", "--name", ""], "is no name of a folder"),
         (["train", "text", "--data", ".", "--output", "LICENSE"], "--output LICENSE is no folder"),
         (["train", "text", "--data", ".", "--arch", "cnn", "--heard", "f.csv"], "minilm alone"),
+        (["train", "face", "--data", ".", "--face", "runs/face"], "--face is for context alone"),
+        (["train", "text", "--data", ".", "--models", "models"], "--models is for fusion and dialogue"),
         (["train", "fusion", "--data", ".", "--device", "cuda"], "leave out --device"),
         (["train", "context"], "--data --generated is required"),
         (["train", "context", "--data", ".", "--generated"], "not allowed with"),
