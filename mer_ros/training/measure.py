@@ -27,6 +27,7 @@ from mer_ros.inference.writer import add_entry
 from mer_ros.training.card import (
     HEADLINES,
     JOINED,
+    WORDS,
     card_text,
     confusion_picture,
     curves_picture,
@@ -48,7 +49,7 @@ def measure(
 
     What joins the senses is measured as `measure_joined` tells. speakers: whose clips a speech model is measured on;
     those that its entry names when none are given. heard: files of `mer heard` for a text model; where none are given,
-    what they told of the same model file before is kept, as are the scores under worse conditions. What the training
+    what they told before is kept, as long as the lines as written are answered as they were. What the training
     measured besides stays in the entry. Raises InputError for data that are not there.
     """
     if entry.task in JOINED:
@@ -64,15 +65,13 @@ def measure(
         **({"speakers": list(speakers)} if speakers else {}),
         **found.as_mapping(),
     }
-    before = read_record(folder, entry.name).measured or {}
-    if before.get("sha256") != entry.sha256:
-        before = {}
     if entry.task == "text":
         measured |= _words(model, read_meld(data_file(data, "text")), heard)
-        if not heard and "heard" in before:
+        before = read_record(folder, entry.name).measured or {}
+        if not heard and "heard" in before and before["confusion"] == measured["confusion"]:
             measured["heard"] = before["heard"]
     else:
-        measured["robust"] = before.get("robust") or _robust(model, data, speakers)
+        measured["robust"] = _robust(model, data, speakers)
     if found.alone is not None:
         measured["orders"] = over_orders(model, read_clips(data_file(data, "speech"), speakers))
     for fleeting in ("model", "task", "provider"):
@@ -85,7 +84,7 @@ def _kept(folder: Path, entry: ModelEntry, measured: dict[str, Any]) -> ModelEnt
     measured = rounded(measured)
     write_record(folder, entry.name, replace(read_record(folder, entry.name), measured=measured))
     told = summary(entry.task, measured)
-    kept = {name: value for name, value in entry.metrics.items() if name not in told}
+    kept = {name: value for name, value in entry.metrics.items() if name not in {*told, *WORDS}}
     entry = replace(entry, metrics={**told, **kept})
     add_entry(folder, entry)
     return entry
