@@ -112,6 +112,8 @@ def _check(args: argparse.Namespace) -> int:
     if faults or not entries:
         return BAD_MODELS
     print(f"{len(entries)} models are whole and keep their contracts.")
+    if strays := sorted({path.name for path in args.models.glob("*.onnx")} - {entry.file for entry in entries}):
+        print(f"Not in the manifest, and therefore never used: {', '.join(strays)}")
     return 0
 
 

@@ -179,7 +179,8 @@ def test_in_a_node_of_yours(mouth, executor_type):
     listener = EmotionListener(node, on_arrival=on_arrival)
     with pytest.raises(UsageError, match="nobody spins"):
         listener.wait_for("joy", 0.0)
-    executor = executor_type(context=context)
+    threads = {"num_threads": 2} if executor_type is MultiThreadedExecutor else {}  # whatever the machine has
+    executor = executor_type(context=context, **threads)
     executor.add_node(node)
     thread = threading.Thread(target=executor.spin, daemon=True)
     thread.start()

@@ -63,6 +63,10 @@ def test_check(mer, tmp_path, capsys):
     assert "card tiny-text.md is missing" in capsys.readouterr().err
     (tmp_path / "tiny-text.md").write_text("# Tiny\n")
     assert mer("check") == 0
+    assert "never used" not in capsys.readouterr().out
+    (tmp_path / "left-over.onnx").write_bytes(b"")
+    assert mer("check") == 0
+    assert "never used: left-over.onnx" in capsys.readouterr().out
     (tmp_path / "tiny-text.onnx").write_bytes(b"")
     assert mer("check") == 2
     error = capsys.readouterr().err
