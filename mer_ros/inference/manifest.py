@@ -139,7 +139,7 @@ class ModelEntry:
 def check_name(name: object) -> None:
     """Raises ModelError for what cannot be a model's name."""
     if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise ModelError(f"a model's name is {name!r}; use lower-case letters, digits, dots and dashes")
+        raise ModelError(f"a model's name is {name!r}; use lower-case letters, digits, dots, dashes and underscores")
 
 
 def load_manifest(folder: Path) -> tuple[ModelEntry, ...]:

@@ -13,6 +13,8 @@ import yaml
 from mer_ros.errors import ModelError
 from mer_ros.inference.manifest import FILE_NAME, FORMAT, TASKS, ModelEntry, check_name, load_manifest, read_checked
 
+_TAKEN = (Path(FILE_NAME).stem, "readme")  # the table of models, for file systems that ignore case
+
 
 def file_sha256(path: Path) -> str:
     """The sha256 of a file, as hex."""
@@ -22,6 +24,10 @@ def file_sha256(path: Path) -> str:
 def check_new(folder: Path, name: str, task: str) -> None:
     """Raises ModelError unless a model can be written into a folder, in place of one of its own task at most."""
     check_name(name)
+    if name in _TAKEN:
+        raise ModelError(
+            f"a model cannot be called {name}: the folder of models has a file of that name; choose another"
+        )
     known = load_manifest(folder) if (Path(folder) / FILE_NAME).exists() else ()
     for entry in known:
         if entry.name == name and entry.task != task:

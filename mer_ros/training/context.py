@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn import functional
 
 from mer_ros.corpora.faces import split_rows
+from mer_ros.errors import InputError
 from mer_ros.evaluation.scores import score
 from mer_ros.training.calibration import fit_temperature, softmax
 from mer_ros.training.corpora.scenes import Scenes, find_caer_s, load_caer_s
@@ -92,7 +93,10 @@ def train_context(
     torch.manual_seed(seed)
     network = CaerNet()
     if face_run is not None:
-        weights = load_trained(face_run).weights
+        found = load_trained(face_run)
+        if found.task != "face":
+            raise InputError(f"--face {face_run} is a run of {found.task}; name one of `mer train face` or context.")
+        weights = found.weights
         network.face.load_state_dict({k[5:]: v for k, v in weights.items() if k.startswith("face.")})
     fit_context(
         network,

@@ -57,6 +57,11 @@ def train_conversations(
     lines, dev = load_talks(data)
     forum = load_goemotions(data, "train")
     copies = None if heard is None else heard_copies(heard, lines)
+    if len(set(dev.dialogues % 2)) < 2:
+        raise InputError(
+            f"{data} needs dialogues of even and of odd numbers in meld/dev_sent_emo.csv: the even ones choose, the "
+            "odd ones are asked."
+        )
     even = talks_of(dev.rows(np.flatnonzero(dev.dialogues % 2 == 0)))
 
     def judge(network: torch.nn.Module) -> float:

@@ -82,10 +82,13 @@ def export(
     try:
         graph = build(trained)
     except (KeyError, RuntimeError) as error:  # as torch says it
-        reason = (str(error).splitlines() or [""])[0]
+        reason = " ".join(str(error).split())[:300]
         raise ModelError(
             f"{name}: what was trained is not the network that is built here ({reason}); train it anew."
         ) from error
+    if default is None:
+        known = load_manifest(models) if (models / FILE_NAME).exists() else ()
+        default = all(not e.default or e.name == name for e in known if e.task == trained.task)
     models.mkdir(parents=True, exist_ok=True)
     path = models / (file or f"{name}.onnx")
     part = path.with_suffix(".part")
@@ -96,28 +99,25 @@ def export(
             raise ModelError(
                 f"{name}: ONNX Runtime and torch differ by {difference:.2g}, more than {graph.tolerance}; not exported."
             )
+        report = trained.report
+        entry = ModelEntry(
+            name=name,
+            file=path.name,
+            sha256=file_sha256(part),
+            task=trained.task,
+            inputs={n: _spec(t, n in graph.free_length) for n, t in _public_inputs(graph).items()},
+            outputs=_output_specs(graph),
+            prior=tuple(float(p) for p in report.prior),
+            reliability=float(report.reliability),
+            metrics=dict(report.metrics),
+            data=tuple(report.data),
+            terms=report.terms,
+            command=report.command,
+            default=default,
+        )
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    if default is None:
-        known = load_manifest(models) if (models / FILE_NAME).exists() else ()
-        default = all(not e.default or e.name == name for e in known if e.task == trained.task)
-    report = trained.report
-    entry = ModelEntry(
-        name=name,
-        file=path.name,
-        sha256=file_sha256(path),
-        task=trained.task,
-        inputs={n: _spec(t, n in graph.free_length) for n, t in _public_inputs(graph).items()},
-        outputs=_output_specs(graph),
-        prior=tuple(float(p) for p in report.prior),
-        reliability=float(report.reliability),
-        metrics=dict(report.metrics),
-        data=tuple(report.data),
-        terms=report.terms,
-        command=report.command,
-        default=default,
-    )
     record = Record(
         report.about,
         tuple(report.limits),

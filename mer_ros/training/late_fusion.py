@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,7 @@ from mer_ros.fusion.options import FusionOptions
 from mer_ros.fusion.weights import FusionWeights, read_weights, write_weights
 from mer_ros.inference import ModelEntry, TensorSpec
 from mer_ros.inference.manifest import FUSION
-from mer_ros.inference.writer import add_entry, check_new, file_sha256
+from mer_ros.inference.writer import add_entry, check_new
 from mer_ros.training.card import summary
 from mer_ros.training.joined import tuples_of
 from mer_ros.training.measure import write_card, write_table
@@ -138,13 +139,12 @@ def export_fusion(name: str, trained: Trained, models: Path) -> ModelEntry:
     """
     check_new(models, name, FUSION)
     path, report = models / f"{name}.yaml", trained.report
-    content = trained.settings[WEIGHTS].encode()
+    content = trained.settings.get(WEIGHTS, "").encode()
     weights = read_weights(content, str(path))
-    path.write_bytes(content)
     entry = ModelEntry(
         name=name,
         file=path.name,
-        sha256=file_sha256(path),
+        sha256=hashlib.sha256(content).hexdigest(),
         task=FUSION,
         inputs={"probabilities": TensorSpec("float32", (None, 3, 7)), "quality": TensorSpec("float32", (None, 3))},
         outputs={"probabilities": TensorSpec("float32", (None, 7)), "weights": TensorSpec("float32", (None, 3))},
@@ -156,6 +156,8 @@ def export_fusion(name: str, trained: Trained, models: Path) -> ModelEntry:
         command=report.command,
         default=True,
     )
+    models.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
     count = 1 + sum(len(worth.trust) for worth in weights.worths.values())
     write_record(models, name, Record(report.about, tuple(report.limits), report.metrics["split"], count))
     add_entry(models, entry)

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ Batch = tuple[torch.Tensor, ...]
 BF16_MODES = ("auto", "on", "off")
 DRAW_EVERY_S = 30.0
 SEEDS = 100_003  # from one seed to the next, so that no epoch of one is an epoch of the other
+MOST_LOOKED_AT = 500_000  # values of a tensor, by which it is known again
 # What processors that multiply bfloat16 numbers call it, among `torch.cpu.get_capabilities()`.
 _BF16_FEATURES = ("avx512_bf16", "amx_bf16", "bf16")
 _bf16_mode = "auto"
@@ -111,7 +113,7 @@ def fit(
     loss(network, batch) is to be made small, on the `training_device`, to which network and batches are moved; the
     network comes back to the processor. batches(generator) yields the `steps` batches of one epoch.
     run: a folder for `checkpoint.pt`, `history.json` and `curves.png`; a checkpoint already there is resumed, unless
-    other options or another first batch made it, which raises OptionError.
+    other options, another network or another first batch made it, which raises OptionError.
     score(network): higher is better, measured on the averaged weights in evaluation mode, on the processor, after
     each epoch.
     rate(name): the learning rate of a parameter as a share of the common one, 1 where not given.
@@ -129,20 +131,20 @@ def fit(
         pct_start=options.warm_up if options.warm_up * total != 1 else 1.5 / total,  # it would divide by zero
     )
     averaged = copy.deepcopy(network).eval()
+    began = _beginning(network, batches, options) if run is not None else None
     state: dict[str, Any] = {"epoch": 0, "history": [], "best": None, "best_score": -np.inf}
     checkpoint = run / "checkpoint.pt" if run is not None else None
-    began = _beginning(batches, options) if run is not None else None
     if checkpoint is not None and checkpoint.is_file():
-        saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        saved = _read(checkpoint)
         if saved["options"] != asdict(options):
             raise OptionError(
                 f"{checkpoint} was made with other options ({saved['options']}); "
                 f"use the same ones to resume it, or another --output folder."
             )
-        if not _alike(saved.get("began"), began):
+        if began is None or not _alike(saved["began"], began):
             raise OptionError(
-                f"{checkpoint} was made of other data or by another version; use another --output folder, or remove "
-                f"{checkpoint.parent} to begin anew."
+                f"{checkpoint} was made of other data, or began with another network; use another --output folder, or "
+                f"remove {checkpoint.parent} to begin anew."
             )
         network.load_state_dict(saved["network"])
         averaged.load_state_dict(saved["averaged"])
@@ -205,18 +207,33 @@ def fit(
     return list(state["history"])
 
 
-def _beginning(batches: Callable[[np.random.Generator], Iterable[Batch]], options: FitOptions) -> torch.Tensor:
-    """What the first batch holds: of each tensor its size, mean and deviation. By these a run knows its data again,
-    and how they are changed and taught; the last digits may be those of another processor."""
+def _beginning(
+    network: nn.Module, batches: Callable[[np.random.Generator], Iterable[Batch]], options: FitOptions
+) -> torch.Tensor:
+    """[K, 4] of the weights at the start, and of what the first batch holds. By these a run knows its network and its
+    data again, and how they are changed and taught."""
     first = next(iter(batches(seed_everything(options.seed * SEEDS))))
-    values = [tensor.detach().cpu().double().flatten() for tensor in first]
-    return torch.tensor([[v.numel(), v.mean(), v.std(correction=0)] for v in values], dtype=torch.float64)
+    return torch.stack([_gist(tensor) for tensor in (*network.state_dict().values(), *first)])
 
 
-def _alike(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
-    if one is None or other is None:
-        return one is other
-    return one.shape == other.shape and torch.allclose(one, other, rtol=1e-3, atol=1e-6)
+def _gist(tensor: torch.Tensor) -> torch.Tensor:
+    """Size, mean, deviation, and a sum that depends on which value is where."""
+    values = tensor.detach().cpu().flatten()
+    values = values[:: 1 + len(values) // MOST_LOOKED_AT].double()
+    weights = torch.sin(torch.arange(len(values), dtype=torch.float64))
+    spread = values.std(correction=0) if len(values) else torch.zeros((), dtype=torch.float64)
+    placed = (values * weights).sum() / max(1, len(values)) ** 0.5
+    return torch.stack(
+        (torch.tensor(float(tensor.numel())).double(), values.sum() / max(1, len(values)), spread, placed)
+    )
+
+
+def _alike(one: torch.Tensor | None, other: torch.Tensor) -> bool:
+    """Whether two beginnings are one but for the last digits, which may be those of another processor."""
+    if one is None or one.shape != other.shape:
+        return False
+    spread = other[:, 2] + 1e-3 * other[:, 1].abs() + 1e-9
+    return bool(((one - other).abs()[:, 1:] <= 1e-2 * spread[:, None]).all() and (one[:, 0] == other[:, 0]).all())
 
 
 def _told(title: str, row: dict[str, float], left: int) -> str:
@@ -252,6 +269,19 @@ def _average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
             mean.lerp_(now, 1.0 - decay)
         else:
             mean.copy_(now)
+
+
+_KEPT = ("options", "began", "network", "averaged", "optimiser", "schedule", "state")
+
+
+def _read(checkpoint: Path) -> dict[str, Any]:
+    try:
+        saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        return {name: saved[name] for name in _KEPT}
+    except (OSError, EOFError, RuntimeError, LookupError, TypeError, ValueError, UnpicklingError) as error:
+        raise OptionError(
+            f"{checkpoint} cannot be read, or is of another version; remove {checkpoint.parent} to begin anew."
+        ) from error
 
 
 def _save(path: Path, **content: Any) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 
 from mer_ros.errors import ModelError
+from mer_ros.inference.manifest import TASKS
 from mer_ros.training.curves import CURVES_FILE, draw_curves, read_histories
 
 MODEL_FILE, REPORT_FILE = "model.pt", "report.json"
@@ -73,7 +74,10 @@ def load_trained(run: Path) -> Trained:
         raise ModelError(f"{path} is missing; --run must name a folder that `mer train` has finished.")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-        return Trained(**{**content, "report": Report(**content["report"])})
+        trained = Trained(**{**content, "report": Report(**content["report"])})
+        if trained.task not in TASKS or not isinstance(trained.weights, dict):
+            raise ValueError(f"task {trained.task!r}, weights {type(trained.weights).__name__}")
+        return trained
     except (OSError, EOFError, RuntimeError, LookupError, TypeError, ValueError, UnpicklingError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise ModelError(f"{path} cannot be read ({reason}); train it anew.") from error

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mer_ros.cli import main
+from mer_ros.evaluation import held_out
 from mer_ros.evaluation.run import held_out_speakers
 from mer_ros.experts import load_weights
 from mer_ros.inference import load_manifest
@@ -69,6 +70,23 @@ def test_it_is_evaluated_without_torch_in_one_json_line(corpora, models_dir, mon
     assert again["subsets"] == told["subsets"]
 
 
+def test_an_expert_is_asked_once_about_one_thing(corpora, models_dir, monkeypatch):
+    asked = []
+    read = held_out.read_lines
+
+    def counted(*arguments, **how):
+        asked.append(how)
+        return read(*arguments, **how)
+
+    monkeypatch.setattr(held_out, "read_lines", counted)
+    half = held_out.HeldOut(corpora, models_dir, first=False)
+    after, alone = half.text(), half.text(context=False)
+    assert half.text() is after
+    assert [how["context"] for how in asked] == [True, False]
+    assert not np.array_equal(after.probabilities, alone.probabilities)
+    assert half.text(wrong=0.25) is not after
+
+
 def test_data_that_are_not_there_are_named_in_a_sentence(models_dir, tmp_path, capsys):
     assert main(["evaluate", "fusion", "--data", str(tmp_path), "--models", str(models_dir)]) == 2
     shown = capsys.readouterr().err
@@ -83,6 +101,11 @@ def test_train_and_export_from_end_to_end(corpora, models_dir, tmp_path, capsys)
     shutil.copytree(models_dir, models)
     train = ["train", "fusion", "--data", str(corpora), "--models", str(models), "--output", str(runs), "--quiet"]
     assert main([*train, "--threads", "1"]) == 0, capsys.readouterr().err
+    before = load_manifest(models)
+    for name, reason in (("manifest", "choose another"), ("text-glove-cnn", "for text"), ("A B", "lower-case")):
+        assert main(["export", name, "--run", str(runs / "fusion"), "--models", str(models)]) == 2
+        assert reason in capsys.readouterr().err
+    assert load_manifest(models) == before
     assert main(["export", "mine", "--run", str(runs / "fusion"), "--models", str(models)]) == 0
     entry = choose_entry(load_manifest(models), "fusion")
     assert (entry.name, entry.file) == ("mine", "mine.yaml")

@@ -68,6 +68,13 @@ def test_what_came_before_and_who_spoke_do(network):
     assert np.abs(answers(network, other)[2] - whole[2]).max() > 1e-3
 
 
+def test_without_names_it_does_not_matter_what_somebody_is_called(network):
+    called = replace(LONG, speakers=tuple({"ann": "bob", "bob": "good"}.get(name, name) for name in LONG.speakers))
+    for named in (True, False):
+        one, other = (conversation_logits(network, [some], PIECES, named=named)[0] for some in (LONG, called))
+        assert np.allclose(one, other) == (not named)
+
+
 def test_padding_and_the_rest_of_a_batch_change_nothing(network):
     talks = [LONG, talk(("bad", "ann")), talk(("no", ""), ("good day !", ""))]
     batch = batch_of(talks, [rows_of(t, PIECES) for t in talks], count=4, length=40)

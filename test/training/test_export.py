@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -148,9 +149,9 @@ def test_disagreement_is_seen(tmp_path):
     assert export_module.disagreement(changed, tmp_path / "a.onnx") > 1e-3
 
 
-@pytest.mark.parametrize("name", ["../elsewhere", "X Y", ""])
+@pytest.mark.parametrize("name", ["../elsewhere", "X Y", "", "manifest", "readme"])
 def test_what_is_no_name_leaves_no_file(tmp_path, name):
-    with pytest.raises(ModelError, match="lower-case letters"):
+    with pytest.raises(ModelError, match=r"lower-case letter|choose another"):
         export(name, trained("dialogue"), GRAPHS["dialogue"], tmp_path / "models")
     assert list(tmp_path.iterdir()) == []
 
@@ -174,9 +175,21 @@ def test_the_run_of_another_network_is_told_in_a_sentence(tmp_path):
         torch.save(broken, tmp_path / "model.pt")
         with pytest.raises(ModelError, match=r"cannot be read .*train it anew"):
             load_trained(tmp_path)
+    torch.save({**content, "task": "nonsense"}, tmp_path / "model.pt")
+    with pytest.raises(ModelError, match="task 'nonsense'"):
+        load_trained(tmp_path)
     (tmp_path / "model.pt").write_bytes(b"rubbish")
     with pytest.raises(ModelError, match="cannot be read"):
         load_trained(tmp_path)
+
+
+def test_an_entry_that_is_refused_leaves_the_model_as_it_was(tmp_path):
+    entry = export("mine", trained("dialogue"), GRAPHS["dialogue"], tmp_path)
+    worse = replace(trained("dialogue"), temperatures=(2.0,), report=replace(REPORT, reliability=7.0))
+    with pytest.raises(ModelError, match=r"reliability is 7\.0"):
+        export("mine", worse, GRAPHS["dialogue"], tmp_path)
+    assert load_model(tmp_path, "dialogue").entry == entry
+    assert not list(tmp_path.glob("*.part"))
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # the exporter speaks of its own future

@@ -150,6 +150,40 @@ def test_a_checkpoint_of_other_data_is_refused(tmp_path):
     assert run(folder=tmp_path, data=(features * (1 + 1e-5), labels))[2] == 2  # as another processor rounds
 
 
+def test_a_checkpoint_of_other_labels_or_another_start_is_refused(tmp_path):
+    features, labels = DATA
+    row = torch.eye(3)[labels]  # any labels have the same mean and deviation so
+    run(folder=tmp_path, until=2, data=(features, row))
+    with pytest.raises(OptionError, match="made of other data"):
+        run(folder=tmp_path, data=(features, row.roll(1, dims=1)))
+
+    def begun(seed):
+        torch.manual_seed(seed)
+        network = nn.Linear(5, 3)
+
+        def loss(network, batch):
+            return functional.cross_entropy(network(batch[0]), batch[1])
+
+        fit(network, loss, lambda g: shuffled(DATA, 16, g), 4, OPTIONS, run=tmp_path / "start", progress=False)
+
+    begun(1)
+    begun(1)
+    with pytest.raises(OptionError, match="began with another network"):
+        begun(2)
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", None])
+def test_a_broken_checkpoint_is_told_in_a_sentence(tmp_path, content):
+    run(folder=tmp_path, until=1)
+    file = tmp_path / "checkpoint.pt"
+    if content is None:
+        torch.save({"options": {}}, file)
+    else:
+        file.write_bytes(content)
+    with pytest.raises(OptionError, match="cannot be read, or is of another version; remove"):
+        run(folder=tmp_path)
+
+
 @pytest.mark.parametrize(("share", "steps"), [(0.2, 4), (0.1, 9), (0.05, 19)])
 def test_a_warm_up_of_a_single_step(share, steps):
     network = nn.Linear(5, 3)
