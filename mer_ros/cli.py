@@ -43,8 +43,8 @@ EPILOG = """examples:
   mer models show NAME              the card of a model: its data, their terms, all scores, its limits
 
 'mer COMMAND --help' explains a command. Exit codes: 0 well, 1 it ran but did not succeed,
-2 wrong usage or something is missing. Ctrl-C is how 'demo' and 'run' end: they exit with 0 or 1 as well;
-any other command that it interrupts exits with 130."""
+2 wrong usage or something is missing. Ctrl-C is how 'demo', 'run', 'view' and 'record' end: they exit with
+0 or 1 as well; any other command that it interrupts exits with 130."""
 
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)

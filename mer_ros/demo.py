@@ -16,12 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mer_ros import resources
+from mer_ros.checks import check_ros, check_settings
 from mer_ros.errors import InputError, OptionError
 from mer_ros.graph import GraphSettings, describe
 from mer_ros.inference.manifest import choose_entry, load_manifest
-from mer_ros.inference.providers import choose_providers
-from mer_ros.replay.media import MediaSource
-from mer_ros.run import GraphProcesses, Interrupted, check_ros
+from mer_ros.run import GraphProcesses, Interrupted
 from mer_ros.show import Show
 from mer_ros.terminal import kept_clean
 from mer_ros.view import ViewState
@@ -71,7 +70,8 @@ def private_network(environment: Any = os.environ) -> None:
 def run_demo(options: DemoOptions) -> int:
     """Show the demo; return 0 when final emotions came, else 1."""
     check_ros()
-    check_models(options.settings)
+    check_settings(options.settings)
+    _check_models(options.settings)
     private_network()
     log_dir = options.log_dir or Path(tempfile.mkdtemp(prefix="mer-demo-"))
     try:
@@ -95,10 +95,8 @@ def run_demo(options: DemoOptions) -> int:
     return 0 if good else 1
 
 
-def check_models(settings: GraphSettings) -> None:
-    """Raise ModelError or OptionError for models or a device that are not there: now, not a minute later in a log."""
-    if settings.device:
-        choose_providers(settings.device)
+def _check_models(settings: GraphSettings) -> None:
+    """Raise ModelError unless every sense has a model."""
     entries = load_manifest(Path(settings.models) if settings.models else resources.models_dir())
     for task in ("face", "speech", "text"):
         choose_entry(entries, task)
@@ -251,8 +249,6 @@ def options_from(arguments: argparse.Namespace) -> DemoOptions:
     else:
         if arguments.file and not Path(arguments.file).is_file():
             raise InputError(f"there is no file {arguments.file}: give the path of a sound or video file")
-        if arguments.file:
-            MediaSource(arguments.file)  # says now what cannot be played
         sources = {"play": str(Path(arguments.file).resolve()) if arguments.file else "sample"}
         title = Path(arguments.file).name if arguments.file else "sample dialogue"
     settings = GraphSettings(

@@ -12,10 +12,9 @@ from dataclasses import Field, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from mer_ros import resources
 from mer_ros.errors import OptionError
+from mer_ros.settings.layout import kind_problem, read_sections, values_of
 
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 DEVICES = ("auto", "cpu", "cuda", "tensorrt")
@@ -29,7 +28,7 @@ BROUGHT_UP = (*OPTIONAL, *LIFECYCLE)
 
 _WITHOUT_IMAGES = ("fusion", "speech_to_text", "microphone", "humans", "audio_device", "lifecycle_manager")
 _DRIVERS = ("webcam", "audio_device", "file_player")  # what they publish stays on their machine
-_NAME = re.compile(r"[~/]?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
+_NAME = re.compile(r"(~?/)?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
 _NODE_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _NAMING = "ROS 2 names hold letters, digits and underscores, parts are set apart by '/', and none begins with a digit"
 
@@ -99,7 +98,7 @@ class GraphSettings:
         if self.models and not Path(self.models).is_dir():
             raise OptionError(f"models is '{self.models}', which is no folder; give one, or leave it empty")
         if self.params_file:
-            _check_parameters(Path(self.params_file))
+            _check_parameters(Path(self.params_file), self.lifecycle_manager)
         if self.play and (self.webcam or self.audio_device):
             raise OptionError(
                 "play and webcam or audio_device exclude each other; choose one source of camera and sound"
@@ -121,15 +120,18 @@ def emotion_topics(emotion_topic: str) -> tuple[tuple[str, str], ...]:
     return tuple((f"emotion{below}", f"{emotion_topic}{below}") for below in ("", "/live", "/events"))
 
 
-def _check_parameters(path: Path) -> None:
-    """Raise OptionError when a file holds no ROS 2 parameters: rcl would end every node with a long story."""
-    try:
-        found = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        reason = str(error).splitlines()[0]
-        raise OptionError(f"params_file is '{path}', which cannot be read ({reason}); give a YAML file") from error
-    if not isinstance(found, dict) or not any("ros__parameters" in str(part) for part in found.values()):
-        raise OptionError(f"params_file is '{path}', which sets no ros__parameters; see config/mer.yaml for the layout")
+def _check_parameters(path: Path, manager: str) -> None:
+    """Raise OptionError for a file that sets nothing here, or what a node does not have, or a value of another kind.
+
+    rcl passes over what a node does not have, and ends every node with a long story over a file that is none. The
+    shipped file knows all names and kinds; what lies outside a range the nodes refuse themselves.
+    """
+    known = dict(read_sections(resources.config_dir() / "mer.yaml"))
+    known[manager] = known["lifecycle_manager"]
+    for node, values in values_of(path, read_sections(path), known).items():
+        for name, value in values.items():
+            if problem := kind_problem(name, known[node][name], value):
+                raise OptionError(f"{path}: {node}: {problem}")
 
 
 def is_flag(setting: Field[Any]) -> bool:

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from mer_ros import resources
+from mer_ros.checks import check_ros
 from mer_ros.errors import OptionError
+from mer_ros.graph import check_name
 from mer_ros.replay.bag_recorder import BagRecorder
-from mer_ros.run import Interrupted, check_ros
+from mer_ros.run import Interrupted
 from mer_ros.terminal import printable
 
 TOPICS = (
@@ -39,6 +41,10 @@ def run_record(given: argparse.Namespace) -> int:
         raise OptionError(f"--queue-mib is {given.queue_mib}; give at least 1")
     if given.seconds is not None and not given.seconds > 0:
         raise OptionError(f"--seconds is {given.seconds}; give more than 0, or leave it out")
+    if namespace := given.namespace.strip("/"):
+        check_name("--namespace", namespace)
+    for topic in given.topics or ():
+        check_name("--topics", topic)
     os.environ.update(resources.dds_environment())
     folder = given.output or Path(time.strftime("recording_%Y_%m_%d-%H_%M_%S"))
     with Interrupted() as interrupted:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import signal
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import IO, Any
 
-from mer_ros.errors import MissingDependencyError
+from mer_ros.checks import check_ros, check_settings
 from mer_ros.graph import BROUGHT_UP, Graph, GraphSettings, NodeSpec, describe, is_flag
 from mer_ros.log_lines import by_node
 from mer_ros.orphans import STARTED_BY
@@ -36,16 +35,6 @@ def command(spec: NodeSpec, graph: Graph) -> list[str]:
         common += ["-r", f"__ns:=/{graph.namespace.strip('/')}"]
     start = [sys.executable, "-m", "mer_ros.nodes.start", spec.executable]
     return [*start, *spec.part_arguments, "--ros-args", *common, *spec.own_arguments]
-
-
-def check_ros() -> None:
-    """Raise MissingDependencyError when ROS 2 or the messages of this package cannot be imported."""
-    for module, remedy in (
-        ("rclpy", "source your ROS 2 set-up, or run 'make setup' for the ROS 2 wheels"),
-        ("mer_msgs", "build it with 'colcon build', or run 'make setup'"),
-    ):
-        if importlib.util.find_spec(module) is None:
-            raise MissingDependencyError(f"the Python package {module} is not installed; {remedy}")
 
 
 @dataclass
@@ -239,6 +228,7 @@ class Interrupted:
 def run_graph(settings: GraphSettings, log_dir: Path | None = None) -> int:
     """Run the graph until Ctrl-C, or until a file has been played; return 0 after a clean end, else 1."""
     check_ros()
+    check_settings(settings)
     with Interrupted() as interrupted:
         processes = GraphProcesses(describe(settings), log_dir, aloud=True)
         if log_dir is not None:

@@ -33,10 +33,9 @@ class Faces:
 def read_faces(path: Path) -> Faces:
     """An npz with `images` uint8 [n, 48, 48] and `labels`, numbers in the order of EMOTIONS. Raises InputError."""
     try:
-        archive = np.load(path, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("it holds one bare array")
-        with archive:
+        if Path(path).is_file() and not zipfile.is_zipfile(path):  # numpy would speak of pickled data
+            raise ValueError("it is none")
+        with np.load(path, allow_pickle=False) as archive:
             if missing := sorted({"images", "labels"} - set(archive.files)):
                 raise InputError(f"{path} has no array {', '.join(missing)}; it must hold images and labels")
             images, labels = archive["images"], archive["labels"]

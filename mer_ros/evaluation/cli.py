@@ -34,6 +34,10 @@ from mer_ros.inference.providers import DEVICES
 
 BELOW_TARGET = 1
 MOST_ECE = 0.05
+_READ_AS = {
+    "written": "The lines are read as written text: some have an exclamation mark.",
+    "recognised": "The lines are read as a recogniser's: hardly one has an exclamation mark.",
+}
 _ROBUST_HELP = {
     "speech": "soft voices, noise, telephone, rooms",
     "face": "small, blurred, dark, tilted, hidden faces",
@@ -112,7 +116,7 @@ def _one(args: argparse.Namespace) -> int:
 
         lines = read_meld(args.data)
         told["read_as"] = "recognised" if read_as_recognised(lines) else "written"
-        Console(highlight=False).print(f"Lines read as {told['read_as']} words, by how many have an exclamation mark.")
+        Console(highlight=False).print(_READ_AS[told["read_as"]])
         told["short_answers"] = short_answers(model, lines)
         if args.heard:
             told["heard"] = [heard_words(model, path) for path in args.heard]
@@ -161,7 +165,7 @@ def _all(args: argparse.Namespace) -> int:
                 "met" if is_met else "MISSED",
                 f"{result.ms_p50:.1f}",
             )
-            measured.setdefault(measured_on(task, speakers), []).append(entry.name)
+            measured.setdefault(measured_on(entry, speakers), []).append(entry.name)
     table.columns[0].no_wrap, table.columns[0].min_width = True, 2 + max(map(len, results))
     console = Console(markup=False, highlight=False)
     console.print(table)

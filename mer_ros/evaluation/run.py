@@ -147,13 +147,15 @@ def evaluate(model: Model, data: Path, speakers: Collection[str] = (), corpus: s
     return runs[model.entry.task]()
 
 
-def measured_on(task: str, speakers: Collection[str] = ()) -> str:
+def measured_on(entry: ModelEntry, speakers: Collection[str] = ()) -> str:
     """What `evaluate` is fed with by `data_file`: not always what the training was scored on."""
+    alone = len(next(iter(entry.inputs.values())).shape) < 3 and "turns" not in entry.inputs
     return {
-        "text": "lines of meld/dev_sent_emo.csv, each after those said before it, given without confidence",
+        "text": f"lines of meld/dev_sent_emo.csv, each {'by itself' if alone else 'after those said before it'}, "
+        "given without confidence",
         "speech": f"clips of speech.csv by {', '.join(speakers)}, as the live graph hears them",
         "face": "fer2013/validation.npz, each face alone: its context is all black, no scene is seen",
-    }[task]
+    }[entry.task]
 
 
 def held_out_speakers(entry: ModelEntry) -> tuple[str, ...]:

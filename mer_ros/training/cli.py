@@ -124,7 +124,8 @@ def add_card_parser(subparsers: Any, default_models: Path) -> None:
         nargs="+",
         default=(),
         metavar="FILE",
-        help="of text models: the lines as heard, from `mer heard` (default: as recorded)",
+        help="of text models: the lines as heard, from `mer heard` (default: what such files told before is kept, "
+        "while the model answers the written lines as then)",
     )
     parser.add_argument(
         "--models", type=Path, default=default_models, metavar="DIR", help="folder of models (default: %(default)s)"
@@ -239,7 +240,14 @@ def write_cards(arguments: argparse.Namespace) -> int:
         entry = entries[name]
         if arguments.data is not None and is_measurable(entry):
             speakers = tuple(s for s in arguments.speakers.split(",") if s)
+            had_heard = "heard" in entry.metrics
             entry = measure(arguments.models, entry, arguments.data, speakers, arguments.heard)
+            if had_heard and not arguments.heard:
+                is_kept = "heard" in entry.metrics
+                told = (
+                    "kept, as it answers the written ones as before" if is_kept else "dropped, as it answers otherwise"
+                )
+                print(f"{name}: its scores on heard lines are {told}")
         write_card(arguments.models, entry)
         print(arguments.models / f"{name}.md")
     write_table(arguments.models)

@@ -198,6 +198,7 @@ _LIMITS = (
     "chosen by its likelihood among those whose score fell neither on written nor on heard lines.",
     'It was trained with the names of those who speak, which it learnt by heart, and reads "person" in their place. '
     "The word was chosen on MELD dev among some six: neither score nor likelihood fell, of emotions or of sentiments, "
-    "as written or without marks.",
+    "as written or without marks. On the odd dialogues alone the weighted F1 went from 0.608 to 0.603 with it, as "
+    "heard from 0.490 to 0.487.",
     "Not for decisions about people.",
 )

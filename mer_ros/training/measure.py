@@ -59,7 +59,7 @@ def measure(
     model = load_model(folder, entry.task, entry.name, "cpu")
     found = evaluate(model, data_file(data, entry.task), speakers)
     measured = {
-        "on": measured_on(entry.task, speakers),
+        "on": measured_on(entry, speakers),
         "sha256": entry.sha256,
         "machine": machine(),
         **({"speakers": list(speakers)} if speakers else {}),

@@ -8,8 +8,9 @@ import sys
 from typing import Any
 
 from mer_ros import resources
+from mer_ros.checks import check_ros
 from mer_ros.graph import check_name
-from mer_ros.run import Interrupted, check_ros
+from mer_ros.run import Interrupted
 from mer_ros.terminal import printable
 from mer_ros.web.show import shown
 

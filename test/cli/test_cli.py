@@ -80,10 +80,14 @@ def test_version():
         (["demo", "--device", "abacus"], "abacus"),
         (["demo", "--models", "/no/such/folder"], "/no/such/folder"),
         (["run", "--device", "abacus"], "abacus"),
+        (["run", "--play", __file__], f"{__file__}"),
+        (["run", "--models", "launch"], "there is no manifest.yaml in launch"),
+        (["record", "--topics", "audio", "two words"], "--topics is 'two words'"),
+        (["record", "--namespace", "/1st"], "--namespace is '1st'"),
     ],
 )
 def test_errors_are_one_sentence_and_exit_code_2(arguments, part):
-    out = mer(*arguments)
+    out = mer(*arguments, cwd=ROOT)
     assert out.returncode == 2
     assert out.stdout == ""
     assert out.stderr.startswith("error: ")

@@ -150,7 +150,7 @@ def test_a_file_that_cannot_be_decoded_is_named(folder, tmp_path):
 
 def test_wrong_parameters_are_named(folder, tmp_path):
     file = tmp_path / "wrong.yaml"
-    file.write_text('/**/camera:\n  ros__parameters:\n    observer.window_frames: "many"\n')
+    file.write_text("/**/camera:\n  ros__parameters:\n    observer.window_frames: 100000\n")
     out = subprocess.run(
         command(folder, "--params-file", str(file)), capture_output=True, text=True, env=ENVIRONMENT, timeout=100
     )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import nullcontext
 
 import pytest
 
+from mer_ros import resources
 from mer_ros.errors import OptionError
 from mer_ros.graph import RECOGNISERS, GraphSettings, NodeSpec, describe
 from mer_ros.run import add_setting_arguments, command, settings_from
@@ -126,8 +128,47 @@ def test_a_graph_in_two_halves_is_the_whole_graph():
 def test_a_file_without_parameters_is_refused(tmp_path, content):
     file = tmp_path / "mine.yaml"
     file.write_text(content)
-    with pytest.raises(OptionError, match="params_file"):
+    with pytest.raises(OptionError, match=r"mine\.yaml"):
         GraphSettings(params_file=str(file))
+
+
+@pytest.mark.parametrize(
+    ("node", "line", "said"),
+    [
+        (
+            "camera",
+            "observer.window_frame: 8",
+            "no parameter observer.window_frame: did you mean observer.window_frames?",
+        ),
+        ("camera", 'observer.window_frames: "many"', "must be a whole number"),
+        ("camera", "colour: red", "camera has no parameter colour: config/mer.yaml holds all that there are"),
+        ("webcam", "rate_hz: 15", "must be a number with a decimal point"),
+        ("robot_manager", "nodes: camera", "must be a list of texts"),
+        ("fusoin", "use_face: false", "sets parameters of fusoin alone: the nodes are camera"),
+    ],
+)
+def test_what_no_node_has_or_takes_is_refused_before_the_start(tmp_path, node, line, said):
+    file = tmp_path / "mine.yaml"
+    file.write_text(f"/**/{node}:\n  ros__parameters:\n    {line}\n")
+    with pytest.raises(OptionError, match=r"mine\.yaml") as error:
+        GraphSettings(params_file=str(file), lifecycle_manager="robot_manager")
+    assert said in str(error.value)
+
+
+def test_the_shipped_parameters_and_those_of_other_nodes_are_taken(tmp_path):
+    GraphSettings(params_file=str(resources.config_dir() / "mer.yaml"))
+    file = tmp_path / "robot.yaml"
+    file.write_text(
+        "/**: {ros__parameters: {use_sim_time: true, of_a_driver: 3}}\nbase: {ros__parameters: {wheels: 4}}\n"
+        "head: {camera: {ros__parameters: {people: {forget_s: 1e3}, start_type_description_service: false}}}\n"
+    )
+    GraphSettings(params_file=str(file))
+
+
+@pytest.mark.parametrize(("name", "is_one"), [("~/mine", True), ("/a/b", True), ("~mine", False), ("a//b", False)])
+def test_private_and_absolute_topics(name, is_one):
+    with nullcontext() if is_one else pytest.raises(OptionError, match="image_topic"):
+        GraphSettings(image_topic=name)
 
 
 @pytest.mark.parametrize("namespace", ["", "head", "/head", "/a/b_2/"])

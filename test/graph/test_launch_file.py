@@ -112,7 +112,7 @@ def test_a_file_that_cannot_be_decoded_ends_the_launch_with_an_exit_code(install
 
 def test_a_node_with_wrong_parameters_is_not_started_again_and_a_killed_one_is(installed, ear, tmp_path):
     file = tmp_path / "wrong.yaml"
-    file.write_text('/**/camera:\n  ros__parameters:\n    observer.window_frames: "many"\n')
+    file.write_text("/**/camera:\n  ros__parameters:\n    observer.window_frames: 100000\n")
     process = launch(f"params_file:={file}", "fusion:=false", "speech_to_text:=false")
     try:
         assert ear.wait_active("microphone", timeout_s=90)

@@ -42,7 +42,7 @@ def test_a_signal_that_came_before_the_node_could_take_it_is_not_lost(number):
 
 def test_wrong_parameters_end_a_node_for_good_and_it_is_said_once(tmp_path, start, capsys):
     file = tmp_path / "wrong.yaml"
-    file.write_text('/**/camera:\n  ros__parameters:\n    observer.window_frames: "many"\n')
+    file.write_text("/**/camera:\n  ros__parameters:\n    observer.window_frames: 100000\n")
     processes = start(params_file=str(file), fusion=False, speech_to_text=False, microphone=False)
     until = time.monotonic() + 120
     while not processes.given_up and time.monotonic() < until:

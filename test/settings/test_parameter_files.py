@@ -33,6 +33,7 @@ def test_the_shipped_file_sets_every_default():
         "/head/microphone:\n  ros__parameters: {segmenter.hang_over_ms: 900.0, use_sim_time: true}\n",
         "head:\n  microphone:\n    ros__parameters:\n      segmenter.hang_over_ms: 900.0\n",
         "/**:\n  ros__parameters:\n    segmenter.hang_over_ms: 900.0\n    something.of: another node\n",
+        "/microphone:\n  ros__parameters: {segmenter.hang_over_ms: 9e2, start_type_description_service: false}\n",
         "other:\n  ros__parameters: {rate: 3}\n/**/micro*:\n  ros__parameters: {segmenter.hang_over_ms: 900.0}\n",
     ],
 )

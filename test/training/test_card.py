@@ -146,6 +146,28 @@ def test_cards_are_written_anew_without_data(models, corpora):
     assert (models / confusion_picture("tiny-text")).is_file()
 
 
+def test_scores_on_heard_lines_are_kept_while_the_written_ones_are_answered_alike(models, corpora, tmp_path, capsys):
+    heard = tmp_path / "heard.csv"
+    heard.write_text("Utterance,Emotion,Dialogue_ID,Utterance_ID,Heard,Voice\nhappy,joy,0,0,happy,piper 1 1\n")
+    card = ["card", "tiny-text", "--data", str(corpora), "--models", str(models)]
+    assert main([*card, "--heard", str(heard)]) == 0
+    assert "on heard lines" not in capsys.readouterr().out
+    (before,) = load_manifest(models)[0].metrics["heard"]
+    assert main(card) == 0
+    assert "heard lines are kept, as it answers the written ones as before" in capsys.readouterr().out
+    assert load_manifest(models)[0].metrics["heard"] == [before]
+    lines = corpora / "meld" / "dev_sent_emo.csv"
+    lines.write_text(lines.read_text().replace("sad,sadness", "happy,sadness"))
+    assert main(card) == 0
+    assert "heard lines are dropped, as it answers otherwise" in capsys.readouterr().out
+    assert "heard" not in load_manifest(models)[0].metrics
+
+
+def test_a_model_of_single_lines_is_not_said_to_read_those_before(models, corpora):
+    assert main(["card", "--data", str(corpora), "--models", str(models)]) == 0
+    assert ", each by itself, given" in load_manifest(models)[0].metrics["split"]
+
+
 def test_what_was_not_measured_says_what_the_training_said(models):
     assert main(["card", "--models", str(models)]) == 0
     card = (models / "tiny-text.md").read_text()

@@ -149,6 +149,16 @@ def test_fer2013_and_its_copies(tmp_path):
         faces.load_fer2013(tmp_path, "train")
 
 
+@pytest.mark.parametrize("content", [b"", b"rubbish", None])
+def test_faces_that_are_no_npz_are_told_so(tmp_path, content):
+    path = tmp_path / "faces.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError, match=r"faces\.npz cannot be read as npz") as error:
+        faces.read_faces(path)
+    assert "pickle" not in str(error.value)
+
+
 class BrightestSquare:
     """Finds what is white."""
 
