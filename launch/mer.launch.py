@@ -19,6 +19,7 @@ from launch.events.process import ProcessExited
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 
+from mer_ros.checks import check_settings
 from mer_ros.graph import Graph, GraphSettings, NodeSpec, describe, is_flag
 from mer_ros.respawn import Respawn, sentence
 
@@ -44,7 +45,9 @@ def _start(context: LaunchContext) -> list[Any]:
     for item in fields(GraphSettings):
         text = LaunchConfiguration(item.name).perform(context)
         given[item.name] = FLAGS[text] if is_flag(item) else text
-    graph = describe(GraphSettings(**given))
+    settings = GraphSettings(**given)
+    check_settings(settings)
+    graph = describe(settings)
     environment = [SetEnvironmentVariable(name, value) for name, value in graph.environment.items()]
     return environment + [_node(spec, graph, Respawn()) for spec in graph.nodes]
 

@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 
 from mer_ros import resources
-from mer_ros.errors import MissingDependencyError
+from mer_ros.errors import MissingDependencyError, ModelError
 from mer_ros.graph import SAMPLE, GraphSettings
 
 
@@ -21,17 +21,26 @@ def check_ros() -> None:
 
 
 def check_settings(settings: GraphSettings) -> None:
-    """Raise MerError for models, a device or a file to play that are asked for and are not there, or not that."""
+    """Raise MerError for models, a device or a file to play that are asked for and are not there, or not that.
+
+    What is in a bag its player tells.
+    """
     if settings.device:
         from mer_ros.inference.providers import choose_providers
 
         choose_providers(settings.device)
-    if settings.fusion:
-        from mer_ros.inference.manifest import load_manifest
-
-        load_manifest(Path(settings.models) if settings.models else resources.models_dir())
+    if settings.fusion or settings.camera:
+        _check_models(Path(settings.models) if settings.models else resources.models_dir())
     if settings.play not in ("", SAMPLE):
-        _check_recording(Path(settings.play).expanduser())
+        _check_recording(Path(settings.play))
+
+
+def _check_models(folder: Path) -> None:
+    from mer_ros.inference.manifest import load_manifest
+
+    for entry in load_manifest(folder):
+        if entry.default and not (folder / entry.file).is_file():
+            raise ModelError(f"there is no {entry.file} in {folder}, the model for {entry.task}; restore it")
 
 
 def _check_recording(path: Path) -> None:

@@ -6,6 +6,7 @@ Pure data; nothing here imports rclpy or launch.
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, field, fields, replace
@@ -14,7 +15,7 @@ from typing import Any
 
 from mer_ros import resources
 from mer_ros.errors import OptionError
-from mer_ros.settings.layout import kind_problem, read_sections, values_of
+from mer_ros.settings.layout import read_sections, values_of
 
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 DEVICES = ("auto", "cpu", "cuda", "tensorrt")
@@ -27,8 +28,9 @@ OPTIONAL = ("humans",)  # likewise, and before those
 BROUGHT_UP = (*OPTIONAL, *LIFECYCLE)
 
 _WITHOUT_IMAGES = ("fusion", "speech_to_text", "microphone", "humans", "audio_device", "lifecycle_manager")
-_DRIVERS = ("webcam", "audio_device", "file_player")  # what they publish stays on their machine
+_DRIVERS = {"webcam": "webcam", "audio_device": "audio_device", "file_player": "play"}  # by what starts them
 _NAME = re.compile(r"(~?/)?[A-Za-z_]\w*(/[A-Za-z_]\w*)*", re.ASCII)
+_LONGEST_NAME = 245  # RMW_NAMESPACE_MAX_LENGTH; that of topics is 247
 _NODE_NAME = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 _NAMING = "ROS 2 names hold letters, digits and underscores, parts are set apart by '/', and none begins with a digit"
 
@@ -85,6 +87,8 @@ class GraphSettings:
     )
 
     def __post_init__(self) -> None:
+        for name in ("play", "params_file", "models"):  # a shell leaves the ~ of play:=~/talk.mp4 as it is
+            object.__setattr__(self, name, os.path.expanduser(getattr(self, name)))
         for item in fields(self):
             value, choices = getattr(self, item.name), item.metadata["choices"]
             if choices and value not in ("", *choices):
@@ -93,12 +97,16 @@ class GraphSettings:
                 check_name(item.name, value)
         if not _NODE_NAME.fullmatch(self.lifecycle_manager):
             raise OptionError(f"lifecycle_manager is '{self.lifecycle_manager}'; {_NAMING}, and a node's has no '/'")
+        if self.lifecycle_manager in (*BROUGHT_UP, *_DRIVERS):
+            raise OptionError(
+                f"lifecycle_manager is '{self.lifecycle_manager}', as another node is called; choose another"
+            )
         if self.namespace:
-            check_name("namespace", self.namespace.strip("/"))
+            check_name("namespace", self.namespace.strip("/"), private=False)
         if self.models and not Path(self.models).is_dir():
             raise OptionError(f"models is '{self.models}', which is no folder; give one, or leave it empty")
         if self.params_file:
-            _check_parameters(Path(self.params_file), self.lifecycle_manager)
+            _check_parameters(self)
         if self.play and (self.webcam or self.audio_device):
             raise OptionError(
                 "play and webcam or audio_device exclude each other; choose one source of camera and sound"
@@ -109,10 +117,12 @@ class GraphSettings:
             raise OptionError("no node is to be started; leave at least one of them on")
 
 
-def check_name(setting: str, name: str) -> None:
-    """Raise OptionError for what is no name of a topic or namespace."""
-    if not _NAME.fullmatch(name):
-        raise OptionError(f"{setting} is '{name}'; {_NAMING}")
+def check_name(setting: str, name: str, *, private: bool = True) -> None:
+    """Raise OptionError for what is no name of a topic or namespace. private: whether one below ~/ is."""
+    if not _NAME.fullmatch(name) or (name.startswith("~") and not private) or "__" in name:
+        raise OptionError(f"{setting} is '{name}'; {_NAMING}, and no '__' is in it")
+    if len(name) > _LONGEST_NAME:
+        raise OptionError(f"{setting} has {len(name)} characters; ROS 2 takes {_LONGEST_NAME} at most")
 
 
 def emotion_topics(emotion_topic: str) -> tuple[tuple[str, str], ...]:
@@ -120,18 +130,32 @@ def emotion_topics(emotion_topic: str) -> tuple[tuple[str, str], ...]:
     return tuple((f"emotion{below}", f"{emotion_topic}{below}") for below in ("", "/live", "/events"))
 
 
-def _check_parameters(path: Path, manager: str) -> None:
+def _check_parameters(settings: GraphSettings) -> None:
     """Raise OptionError for a file that sets nothing here, or what a node does not have, or a value of another kind.
 
-    rcl passes over what a node does not have, and ends every node with a long story over a file that is none. The
-    shipped file knows all names and kinds; what lies outside a range the nodes refuse themselves.
+    rcl passes over what a node does not have, and ends every node with a long story over a file that it cannot read.
+    The shipped file knows all names and kinds; what lies outside a range the nodes refuse themselves.
     """
-    known = dict(read_sections(resources.config_dir() / "mer.yaml"))
-    known[manager] = known["lifecycle_manager"]
-    for node, values in values_of(path, read_sections(path), known).items():
-        for name, value in values.items():
-            if problem := kind_problem(name, known[node][name], value):
-                raise OptionError(f"{path}: {node}: {problem}")
+    path, place = Path(settings.params_file), "/".join(("", *filter(None, settings.namespace.split("/")), ""))
+    shipped = {section.name.rpartition("/")[2]: section.values for section in read_sections(_shipped_parameters())}
+    shipped[settings.lifecycle_manager] = shipped.pop("lifecycle_manager")
+    sections = read_sections(path)
+    if not any(section.is_for(place + name) for section in sections for name in shipped):
+        told = ", ".join(sorted({section.name for section in sections}))
+        names = ", ".join(place + name for name in shipped)
+        raise OptionError(f"the parameter file {path} sets parameters of {told} alone: the nodes are {names}")
+    values_of(path, sections, {place + name: shipped[name] for name in _started(settings)})
+
+
+def _shipped_parameters() -> Path:
+    return resources.config_dir() / "mer.yaml"
+
+
+def _started(settings: GraphSettings) -> list[str]:
+    """The names of the nodes that such a graph has."""
+    chosen = [name for name in BROUGHT_UP if getattr(settings, name)]
+    drivers = [name for name, source in _DRIVERS.items() if getattr(settings, source)]
+    return chosen + drivers + [settings.lifecycle_manager] * bool(chosen)
 
 
 def is_flag(setting: Field[Any]) -> bool:
@@ -160,7 +184,7 @@ class NodeSpec:
     @property
     def environment(self) -> dict[str, str]:
         """What it needs besides the environment of the graph."""
-        if self.far and self.executable not in _DRIVERS:
+        if self.far and self.executable not in _DRIVERS:  # what those publish stays on their machine
             return resources.dds_environment(far=True)
         return resources.dds_environment(images=False) if self.executable in _WITHOUT_IMAGES else {}
 
@@ -240,7 +264,7 @@ def describe(settings: GraphSettings) -> Graph:
     far = not (settings.fusion and (settings.camera or settings.microphone))
     return Graph(
         nodes=tuple(replace(node, far=far) for node in nodes),
-        params_file=Path(settings.params_file) if settings.params_file else resources.config_dir() / "mer.yaml",
+        params_file=Path(settings.params_file) if settings.params_file else _shipped_parameters(),
         namespace=settings.namespace,
         log_level=settings.log_level,
         environment=resources.dds_environment(),

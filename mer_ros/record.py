@@ -42,9 +42,9 @@ def run_record(given: argparse.Namespace) -> int:
     if given.seconds is not None and not given.seconds > 0:
         raise OptionError(f"--seconds is {given.seconds}; give more than 0, or leave it out")
     if namespace := given.namespace.strip("/"):
-        check_name("--namespace", namespace)
+        check_name("--namespace", namespace, private=False)
     for topic in given.topics or ():
-        check_name("--topics", topic)
+        check_name("--topics", topic, private=False)
     os.environ.update(resources.dds_environment())
     folder = given.output or Path(time.strftime("recording_%Y_%m_%d-%H_%M_%S"))
     with Interrupted() as interrupted:
@@ -59,7 +59,7 @@ def run_record(given: argparse.Namespace) -> int:
                 None if given.all else given.topics or TOPICS,
                 lambda: bool(interrupted) or time.monotonic() >= until,
                 _say,
-                namespace=given.namespace,
+                namespace=namespace,
                 use_sim_time=given.use_sim_time,
             )
         finally:

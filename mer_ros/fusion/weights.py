@@ -91,7 +91,7 @@ def read_weights(content: bytes, name: str = "the fusion's weights") -> FusionWe
         if unknown := sorted(map(str, set(found) - {m.value for m in Modality} - {"independence"})):
             raise ModelError(f"{name} give {', '.join(unknown)}, which means nothing; remove it")
         return FusionWeights(worths, float(found["independence"]))
-    except (yaml.YAMLError, KeyError, TypeError, ValueError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, KeyError, TypeError, ValueError, UnicodeDecodeError, RecursionError) as error:
         raise ModelError(
             f"{name} cannot be read ({type(error).__name__}: {' '.join(str(error).split())}); they hold independence "
             "and, for face, audio and text, a model, quality and trust"

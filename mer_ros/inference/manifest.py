@@ -14,6 +14,7 @@ import yaml
 
 from mer_ros.emotion import EMOTIONS
 from mer_ros.errors import ModelError
+from mer_ros.inference.plain_yaml import load_plain
 
 FILE_NAME = "manifest.yaml"
 FORMAT = 1
@@ -29,7 +30,6 @@ ENCODING_LENGTH = 128
 LARGEST_MODEL = 1024 * 1024 * 1024
 LARGEST_MANIFEST = 4 * 1024 * 1024
 
-_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the same in C: each model that is opened reads it again
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]*")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -152,7 +152,7 @@ def load_manifest(folder: Path) -> tuple[ModelEntry, ...]:
     try:
         if path.stat().st_size > LARGEST_MANIFEST:
             raise ModelError(f"{path} is larger than {LARGEST_MANIFEST} bytes, which no manifest is; restore it")
-        content = yaml.load(path.read_text(encoding="utf-8"), Loader=_LOADER)
+        content = load_plain(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise ModelError(f"there is no {FILE_NAME} in {folder}; name the folder that holds the models") from None
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:

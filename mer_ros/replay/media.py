@@ -148,7 +148,8 @@ class MediaSource:
 
     def _open(self) -> Any:
         if not self.path.is_file():
-            raise InputError(f"there is no file {self.path}: give the path of a sound or video file")
+            what = f"{self.path} is no file" if self.path.exists() else f"there is no file {self.path}"
+            raise InputError(f"{what}: give the path of a sound or video file, or of a bag")
         try:
             return av.open(str(self.path))
         except (av.FFmpegError, ValueError) as error:

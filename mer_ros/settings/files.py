@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from mer_ros.errors import OptionError
-from mer_ros.settings.layout import kind_problem, read_sections, values_of
+from mer_ros.settings.layout import Section, kind_problem, read_sections, values_of
 from mer_ros.settings.parameter import Parameter
 from mer_ros.settings.tables import TABLES
 
@@ -52,12 +52,33 @@ def read_settings(path: Path, given: Mapping[str, Mapping[str, Any]] | None = No
     Raises OptionError for a file that cannot be read or holds no parameters of these nodes, and for values that they
     refuse.
     """
-    known = {node: [item.name for item in table] for node, table in TABLES.items()}
-    read = values_of(path, read_sections(path), known)
+    known = {f"/{node}": {item.name: item.default for item in table} for node, table in TABLES.items()}
+    sections = read_sections(path)
+    ours = [Section("/" + _last(section), section.values) for section in sections if not _is_foreign(section)]
+    if not any(section.is_for(node) for section in ours for node in known):
+        named = ", ".join(sorted({section.name[1:] for section in sections}))
+        raise OptionError(
+            f"the parameter file {path} sets parameters of {named} alone: the nodes are {', '.join(TABLES)}"
+        )
+    read = {node[1:]: values for node, values in values_of(path, ours, known).items()}
     try:
         return {node: Settings(node, values | dict((given or {}).get(node, {}))) for node, values in read.items()}
     except OptionError as error:
         raise OptionError(f"{path}: {error}") from error
+
+
+def _last(section: Section) -> str:
+    """A replay has no namespace: whatever the file's is, the node's own name counts."""
+    return section.name.rpartition("/")[2].replace("*", "**").replace("****", "**")
+
+
+def _is_foreign(section: Section) -> bool:
+    """Whether another package's node of the same name is meant, in a namespace of its own."""
+    table = TABLES.get(_last(section), ())
+    namespace = section.name.rpartition("/")[0]
+    return (
+        bool(namespace and table) and "*" not in namespace and not {item.name for item in table} & set(section.values)
+    )
 
 
 def _problem(item: Parameter, value: Any) -> str:

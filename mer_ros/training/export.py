@@ -115,17 +115,17 @@ def export(
             command=report.command,
             default=default,
         )
+        record = Record(
+            report.about,
+            tuple(report.limits),
+            report.metrics["split"],
+            parameters_of(part),
+            difference,
+            report.history,
+        )
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    record = Record(
-        report.about,
-        tuple(report.limits),
-        report.metrics["split"],
-        parameters_of(path),
-        difference,
-        report.history,
-    )
     write_record(models, name, record)
     add_entry(models, entry)
     write_card(models, entry)

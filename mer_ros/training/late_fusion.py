@@ -140,7 +140,7 @@ def export_fusion(name: str, trained: Trained, models: Path) -> ModelEntry:
     check_new(models, name, FUSION)
     path, report = models / f"{name}.yaml", trained.report
     content = trained.settings.get(WEIGHTS, "").encode()
-    weights = read_weights(content, str(path))
+    weights = read_weights(content, "the weights of this run")
     entry = ModelEntry(
         name=name,
         file=path.name,

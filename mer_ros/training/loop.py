@@ -146,10 +146,13 @@ def fit(
                 f"{checkpoint} was made of other data, or began with another network; use another --output folder, or "
                 f"remove {checkpoint.parent} to begin anew."
             )
-        network.load_state_dict(saved["network"])
-        averaged.load_state_dict(saved["averaged"])
-        optimiser.load_state_dict(saved["optimiser"])
-        schedule.load_state_dict(saved["schedule"])
+        for name, part in (
+            ("network", network),
+            ("averaged", averaged),
+            ("optimiser", optimiser),
+            ("schedule", schedule),
+        ):
+            _restore(part, saved[name], checkpoint)
         state = saved["state"]
     bfloat16 = use_bfloat16(options.bfloat16, device)
     drawn, done = time.perf_counter(), state["epoch"] == options.epochs
@@ -218,7 +221,7 @@ def _beginning(
 
 def _gist(tensor: torch.Tensor) -> torch.Tensor:
     """Size, mean, deviation, and a sum that depends on which value is where."""
-    values = tensor.detach().cpu().flatten()
+    values = tensor.detach().cpu().flatten().nan_to_num()  # what is missing stays the same
     values = values[:: 1 + len(values) // MOST_LOOKED_AT].double()
     weights = torch.sin(torch.arange(len(values), dtype=torch.float64))
     spread = values.std(correction=0) if len(values) else torch.zeros((), dtype=torch.float64)
@@ -271,17 +274,31 @@ def _average(averaged: nn.Module, network: nn.Module, decay: float) -> None:
             mean.copy_(now)
 
 
+_STATE = {"epoch", "history", "best", "best_score"}
 _KEPT = ("options", "began", "network", "averaged", "optimiser", "schedule", "state")
 
 
 def _read(checkpoint: Path) -> dict[str, Any]:
     try:
         saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        if not isinstance(saved["began"], torch.Tensor) or set(saved["state"]) != _STATE:
+            raise ValueError("of another version")
         return {name: saved[name] for name in _KEPT}
     except (OSError, EOFError, RuntimeError, LookupError, TypeError, ValueError, UnpicklingError) as error:
-        raise OptionError(
-            f"{checkpoint} cannot be read, or is of another version; remove {checkpoint.parent} to begin anew."
-        ) from error
+        raise _unreadable(checkpoint) from error
+
+
+def _restore(part: Any, saved: Any, checkpoint: Path) -> None:
+    try:
+        part.load_state_dict(saved)
+    except (AttributeError, RuntimeError, LookupError, TypeError, ValueError) as error:
+        raise _unreadable(checkpoint) from error
+
+
+def _unreadable(checkpoint: Path) -> OptionError:
+    return OptionError(
+        f"{checkpoint} cannot be read, or is of another version; remove {checkpoint.parent} to begin anew."
+    )
 
 
 def _save(path: Path, **content: Any) -> None:

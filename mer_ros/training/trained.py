@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any
+from types import UnionType
+from typing import Any, cast
 
 import torch
 
 from mer_ros.errors import ModelError
-from mer_ros.inference.manifest import TASKS
+from mer_ros.inference.manifest import IDENTITY, TASKS
 from mer_ros.training.curves import CURVES_FILE, draw_curves, read_histories
 
 MODEL_FILE, REPORT_FILE = "model.pt", "report.json"
@@ -67,6 +69,35 @@ class Trained:
         (run / REPORT_FILE).write_text(json.dumps(asdict(report), indent=1) + "\n", encoding="utf-8")
 
 
+def _looks_right(trained: Trained) -> dict[str, bool]:
+    """For each part whether it is of the kind that it must be."""
+    report = trained.report
+
+    def all_are(kind: type | UnionType, values: object) -> bool:
+        return isinstance(values, list | tuple) and all(isinstance(value, kind) for value in values)
+
+    def are_rows(values: object) -> bool:
+        return all_are(dict, values) and all(all_are(int | float, tuple(row.values())) for row in cast(Any, values))
+
+    return {
+        f"task {trained.task!r}": trained.task in set(TASKS) - {IDENTITY},
+        "weights": isinstance(trained.weights, dict)
+        and all(isinstance(k, str) and isinstance(v, torch.Tensor) for k, v in trained.weights.items()),
+        "settings": isinstance(trained.settings, dict),
+        f"temperatures {trained.temperatures!r}": all_are(int | float, trained.temperatures)
+        and len(trained.temperatures) > 0
+        and all(0 < t < math.inf for t in trained.temperatures),
+        "words": all_are(str, trained.words),
+        "prior": all_are(int | float, report.prior),
+        "reliability": isinstance(report.reliability, int | float),
+        "metrics": isinstance(report.metrics, dict) and isinstance(report.metrics.get("split"), str),
+        "data": all_are(str, report.data),
+        "limits": all_are(str, report.limits),
+        "terms, command, about": all_are(str, (report.terms, report.command, report.about)),
+        "history": isinstance(report.history, dict) and all(are_rows(rows) for rows in report.history.values()),
+    }
+
+
 def load_trained(run: Path) -> Trained:
     """Read what `save` wrote. Raises ModelError."""
     path = Path(run) / MODEL_FILE
@@ -75,8 +106,9 @@ def load_trained(run: Path) -> Trained:
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
         trained = Trained(**{**content, "report": Report(**content["report"])})
-        if trained.task not in TASKS or not isinstance(trained.weights, dict):
-            raise ValueError(f"task {trained.task!r}, weights {type(trained.weights).__name__}")
+        if wrong := [name for name, is_right in _looks_right(trained).items() if not is_right]:
+            raise ValueError(f"{', '.join(wrong)}: not what `mer train` writes")
+        json.dumps(asdict(trained.report))  # as cards and records will
         return trained
     except (OSError, EOFError, RuntimeError, LookupError, TypeError, ValueError, UnpicklingError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]

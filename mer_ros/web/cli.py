@@ -21,7 +21,7 @@ def run_view(given: argparse.Namespace) -> int:
     os.environ.update(resources.dds_environment())
     namespace = "/" + given.namespace.strip("/")
     if namespace != "/":
-        check_name("--namespace", given.namespace.strip("/"))
+        check_name("--namespace", given.namespace.strip("/"), private=False)
     check_name("--emotion-topic", given.emotion_topic)
     title = "the graph" if namespace == "/" else f"the graph in {namespace}"
     with Interrupted() as interrupted, shown(title, _say, browser=given.browser) as feed:

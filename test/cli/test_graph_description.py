@@ -99,6 +99,10 @@ def test_the_player_waits_only_for_those_who_are_started(settings, expected):
     [
         ({"namespace": "bad ns"}, "namespace is 'bad ns'"),
         ({"image_topic": "1st"}, "image_topic is '1st'"),
+        ({"image_topic": "a__b"}, "image_topic is 'a__b'"),
+        ({"audio_topic": "a" * 250}, "has 250 characters"),
+        ({"namespace": "~/head"}, "namespace is '~/head'"),
+        ({"lifecycle_manager": "camera"}, "as another node is called"),
         ({"lifecycle_manager": "a/b"}, "lifecycle_manager is 'a/b'"),
         ({"lifecycle_manager": ""}, "lifecycle_manager is ''"),
         ({"recogniser": "parrot"}, "moonshine, vosk, outside"),
@@ -144,15 +148,36 @@ def test_a_file_without_parameters_is_refused(tmp_path, content):
         ("camera", "colour: red", "camera has no parameter colour: config/mer.yaml holds all that there are"),
         ("webcam", "rate_hz: 15", "must be a number with a decimal point"),
         ("robot_manager", "nodes: camera", "must be a list of texts"),
-        ("fusoin", "use_face: false", "sets parameters of fusoin alone: the nodes are camera"),
+        ("fusoin", "use_face: false", "sets parameters of /**/fusoin alone: the nodes are /camera, /mic"),
     ],
 )
 def test_what_no_node_has_or_takes_is_refused_before_the_start(tmp_path, node, line, said):
     file = tmp_path / "mine.yaml"
     file.write_text(f"/**/{node}:\n  ros__parameters:\n    {line}\n")
     with pytest.raises(OptionError, match=r"mine\.yaml") as error:
-        GraphSettings(params_file=str(file), lifecycle_manager="robot_manager")
+        GraphSettings(params_file=str(file), lifecycle_manager="robot_manager", webcam="0")
     assert said in str(error.value)
+
+
+@pytest.mark.parametrize("settings", [{"namespace": "head"}, {"camera": False}, {"lifecycle_manager": "of_emotions"}])
+def test_nodes_of_others_may_have_the_same_names(tmp_path, settings):
+    """A driver that is called camera, in its own namespace or where there is none of ours; nav2's manager."""
+    name = "lifecycle_manager" if "lifecycle_manager" in settings else "camera"
+    file = tmp_path / "robot.yaml"
+    file.write_text(
+        f"/**/fusion: {{ros__parameters: {{live: true}}}}\n/{name}: {{ros__parameters: {{enable_color: true}}}}\n"
+    )
+    GraphSettings(params_file=str(file), **settings)
+    with pytest.raises(OptionError, match="no parameter enable_color"):
+        GraphSettings(params_file=str(file))
+
+
+def test_parameters_for_another_namespace_alone_are_refused(tmp_path):
+    file = tmp_path / "mine.yaml"
+    file.write_text("camera: {ros__parameters: {compressed: true}}\n")
+    GraphSettings(params_file=str(file))
+    with pytest.raises(OptionError, match="sets parameters of /camera alone: the nodes are /a/b/camera"):
+        GraphSettings(params_file=str(file), namespace="/a/b/")
 
 
 def test_the_shipped_parameters_and_those_of_other_nodes_are_taken(tmp_path):

@@ -209,3 +209,18 @@ def test_a_model_that_tells_faces_apart_has_an_encoding_and_no_classes(tmp_path)
     for name in ("labels", "prior", "outputs"):
         with pytest.raises(ModelError, match=name.removesuffix("s")):
             replace(entry, **{name: getattr(probable, name)})
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "[" * 100_000,
+        "{a: " * 3000,
+        "format: &f {a: *f}\nmodels: []\n",
+        "a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}, *a{i - 1}]\n" for i in range(1, 40)),
+    ],
+)
+def test_a_file_that_would_end_the_reader_is_refused(tmp_path, content):
+    (tmp_path / "manifest.yaml").write_text(content)
+    with pytest.raises(ModelError, match=r"nested more than|inside of what has a name"):
+        load_manifest(tmp_path)

@@ -34,7 +34,7 @@ def test_the_shipped_file_sets_every_default():
         "head:\n  microphone:\n    ros__parameters:\n      segmenter.hang_over_ms: 900.0\n",
         "/**:\n  ros__parameters:\n    segmenter.hang_over_ms: 900.0\n    something.of: another node\n",
         "/microphone:\n  ros__parameters: {segmenter.hang_over_ms: 9e2, start_type_description_service: false}\n",
-        "other:\n  ros__parameters: {rate: 3}\n/**/micro*:\n  ros__parameters: {segmenter.hang_over_ms: 900.0}\n",
+        "other:\n  ros__parameters: {rate: 3}\n/*/microphone:\n  ros__parameters: {segmenter.hang_over_ms: 900.0}\n",
     ],
 )
 def test_every_layout_of_ros_is_understood(tmp_path, text):

@@ -175,9 +175,25 @@ def test_the_run_of_another_network_is_told_in_a_sentence(tmp_path):
         torch.save(broken, tmp_path / "model.pt")
         with pytest.raises(ModelError, match=r"cannot be read .*train it anew"):
             load_trained(tmp_path)
-    torch.save({**content, "task": "nonsense"}, tmp_path / "model.pt")
-    with pytest.raises(ModelError, match="task 'nonsense'"):
-        load_trained(tmp_path)
+    report = content["report"]
+    for name, broken in (
+        ("task 'nonsense'", {"task": "nonsense"}),
+        ("task 'identity'", {"task": "identity"}),
+        ("temperatures", {"temperatures": (-1.0,)}),
+        ("temperatures", {"temperatures": ()}),
+        ("words", {"words": (1, 2)}),
+        ("weights", {"weights": {1: torch.zeros(1)}}),
+        ("data", {"report": {**report, "data": "meld"}}),
+        ("limits", {"report": {**report, "limits": None}}),
+        ("prior", {"report": {**report, "prior": "even"}}),
+        ("metrics", {"report": {**report, "metrics": {}}}),
+        ("not JSON serializable", {"report": {**report, "metrics": {"split": "s", "n": torch.zeros(1)}}}),
+        ("command", {"report": {**report, "about": None}}),
+        ("history", {"report": {**report, "history": {"fit": 3}}}),
+    ):
+        torch.save({**content, **broken}, tmp_path / "model.pt")
+        with pytest.raises(ModelError, match=f"cannot be read.*{name}.*train it anew"):
+            load_trained(tmp_path)
     (tmp_path / "model.pt").write_bytes(b"rubbish")
     with pytest.raises(ModelError, match="cannot be read"):
         load_trained(tmp_path)

@@ -172,16 +172,28 @@ def test_a_checkpoint_of_other_labels_or_another_start_is_refused(tmp_path):
         begun(2)
 
 
-@pytest.mark.parametrize("content", [b"", b"rubbish", None])
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"rubbish", {"optimiser": None}, {"network": {}}, {"averaged": []}, {"state": {}}, {"began": [1]}, None],
+)
 def test_a_broken_checkpoint_is_told_in_a_sentence(tmp_path, content):
     run(folder=tmp_path, until=1)
     file = tmp_path / "checkpoint.pt"
-    if content is None:
-        torch.save({"options": {}}, file)
-    else:
+    if isinstance(content, bytes):
         file.write_bytes(content)
+    else:
+        whole = torch.load(file, weights_only=True)
+        torch.save({"options": whole["options"]} if content is None else {**whole, **content}, file)
     with pytest.raises(OptionError, match="cannot be read, or is of another version; remove"):
         run(folder=tmp_path)
+
+
+def test_missing_numbers_are_no_other_data(tmp_path):
+    features, labels = DATA
+    missing = features.clone()
+    missing[0, 0] = float("nan")
+    run(folder=tmp_path, until=1, data=(missing, labels))
+    run(folder=tmp_path, until=2, data=(missing, labels))
 
 
 @pytest.mark.parametrize(("share", "steps"), [(0.2, 4), (0.1, 9), (0.05, 19)])
