@@ -30,6 +30,7 @@ def test_weights_hold_for_the_model_that_they_were_fitted_on():
         (b"", "cannot be read"),
         (b"\xff\xfe", "cannot be read"),
         (b"independence: [", "cannot be read"),
+        (b"{a: " * 3000, "cannot be read"),
         (b"face: {model: m, quality: [0, 1], trust: [0, 1]}", "independence"),
         (b"independence: 2", "0..1"),
         (b"independence: .nan", "0..1"),
