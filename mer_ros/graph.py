@@ -15,7 +15,7 @@ from typing import Any
 
 from mer_ros import resources
 from mer_ros.errors import OptionError
-from mer_ros.settings.layout import read_sections, values_of
+from mer_ros.settings.checked import check_parameters, shipped_parameters
 
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 DEVICES = ("auto", "cpu", "cuda", "tensorrt")
@@ -106,7 +106,7 @@ class GraphSettings:
         if self.models and not Path(self.models).is_dir():
             raise OptionError(f"models is '{self.models}', which is no folder; give one, or leave it empty")
         if self.params_file:
-            _check_parameters(self)
+            check_parameters(Path(self.params_file), self.namespace, _started(self), self.lifecycle_manager)
         if self.play and (self.webcam or self.audio_device):
             raise OptionError(
                 "play and webcam or audio_device exclude each other; choose one source of camera and sound"
@@ -128,27 +128,6 @@ def check_name(setting: str, name: str, *, private: bool = True) -> None:
 def emotion_topics(emotion_topic: str) -> tuple[tuple[str, str], ...]:
     """The remappings that move the emotions, and what lies below them."""
     return tuple((f"emotion{below}", f"{emotion_topic}{below}") for below in ("", "/live", "/events"))
-
-
-def _check_parameters(settings: GraphSettings) -> None:
-    """Raise OptionError for a file that sets nothing here, or what a node does not have, or a value of another kind.
-
-    rcl passes over what a node does not have, and ends every node with a long story over a file that it cannot read.
-    The shipped file knows all names and kinds; what lies outside a range the nodes refuse themselves.
-    """
-    path, place = Path(settings.params_file), "/".join(("", *filter(None, settings.namespace.split("/")), ""))
-    shipped = {section.name.rpartition("/")[2]: section.values for section in read_sections(_shipped_parameters())}
-    shipped[settings.lifecycle_manager] = shipped.pop("lifecycle_manager")
-    sections = read_sections(path)
-    if not any(section.is_for(place + name) for section in sections for name in shipped):
-        told = ", ".join(sorted({section.name for section in sections}))
-        names = ", ".join(place + name for name in shipped)
-        raise OptionError(f"the parameter file {path} sets parameters of {told} alone: the nodes are {names}")
-    values_of(path, sections, {place + name: shipped[name] for name in _started(settings)})
-
-
-def _shipped_parameters() -> Path:
-    return resources.config_dir() / "mer.yaml"
 
 
 def _started(settings: GraphSettings) -> list[str]:
@@ -264,7 +243,7 @@ def describe(settings: GraphSettings) -> Graph:
     far = not (settings.fusion and (settings.camera or settings.microphone))
     return Graph(
         nodes=tuple(replace(node, far=far) for node in nodes),
-        params_file=Path(settings.params_file) if settings.params_file else _shipped_parameters(),
+        params_file=Path(settings.params_file) if settings.params_file else shipped_parameters(),
         namespace=settings.namespace,
         log_level=settings.log_level,
         environment=resources.dds_environment(),

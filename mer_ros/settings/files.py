@@ -69,7 +69,8 @@ def read_settings(path: Path, given: Mapping[str, Mapping[str, Any]] | None = No
 
 def _last(section: Section) -> str:
     """A replay has no namespace: whatever the file's is, the node's own name counts."""
-    return section.name.rpartition("/")[2].replace("*", "**").replace("****", "**")
+    last = section.name.rpartition("/")[2]
+    return "**" if last == "*" else last
 
 
 def _is_foreign(section: Section) -> bool:
