@@ -162,7 +162,8 @@ def test_wrong_parameters_are_named(folder, tmp_path):
 def test_a_graph_that_cannot_come_up_says_why_at_once(folder, tmp_path):
     models = tmp_path / "models"
     models.mkdir()
-    (models / "manifest.yaml").write_text((folder / "manifest.yaml").read_text())  # and none of its files
+    for file in folder.iterdir():
+        (models / file.name).write_bytes(file.read_bytes() if file.name == "manifest.yaml" else b"rubbish")
     begin = time.monotonic()
     out = subprocess.run(
         command(folder, "--models", str(models)), capture_output=True, text=True, env=ENVIRONMENT, timeout=100
@@ -173,3 +174,15 @@ def test_a_graph_that_cannot_come_up_says_why_at_once(folder, tmp_path):
     assert str(models) in out.stderr
     assert "the logs are in" in out.stderr
     assert time.monotonic() - begin < 60
+
+
+def test_a_model_without_its_file_is_named_before_anything_starts(folder, tmp_path):
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / "manifest.yaml").write_text((folder / "manifest.yaml").read_text())  # and none of its files
+    out = subprocess.run(
+        command(folder, "--models", str(models)), capture_output=True, text=True, env=ENVIRONMENT, timeout=100
+    )
+    assert (out.returncode, out.stdout) == (2, "")
+    assert f".onnx in {models}, the model for " in out.stderr
+    assert out.stderr.count("\n") == 1

@@ -92,7 +92,7 @@ def test_each_node_has_its_log(played):
 
 def test_wrong_settings_of_one_node_and_a_killed_process(start, ear, tmp_path):
     file = tmp_path / "wrong.yaml"
-    file.write_text('/**/microphone:\n  ros__parameters:\n    gate.longest_s: "many"\n')
+    file.write_text("/**/microphone:\n  ros__parameters:\n    gate.longest_s: 1.0e+9\n")
     others = ("head/fusion", "head/speech_to_text", "head/camera")
     processes = start(composed=True, namespace="head", params_file=str(file), image_topic="/eye/image")
     assert ear.wait_active(*others)
