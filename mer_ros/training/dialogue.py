@@ -27,6 +27,7 @@ from mer_ros.evaluation.tuples import Tuples, judged
 from mer_ros.fusion.experts import Experts
 from mer_ros.fusion.options import FusionOptions
 from mer_ros.training.export import Graph, Head
+from mer_ros.training.labels import check_each_emotion
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of
 from mer_ros.training.networks.dialogue import DialogueNet
 from mer_ros.training.trained import Report, Trained
@@ -156,6 +157,8 @@ def train_dialogue(
     """Train for the fusion of a folder of models, which must be there first; report on the other half of MELD dev."""
     train = load_meld(data, "train")
     first, rest = (HeldOut(data, models, first=half) for half in (True, False))
+    check_each_emotion(train.labels, "line to learn from")
+    check_each_emotion(first.lines.labels, "line of the first half of meld/dev_sent_emo.csv's dialogues")
     tuples = draw(first, first.text(), seed, DRAWS)
     heard = {names: [_fused(t, first.experts, names) for t in tuples] for names in HEARD}
     pool = np.concatenate([answers for told in heard.values() for answers in told])

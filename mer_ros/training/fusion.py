@@ -35,6 +35,7 @@ from mer_ros.training.faces import (
     train_small,
 )
 from mer_ros.training.generated import textures
+from mer_ros.training.labels import check_each_emotion
 from mer_ros.training.loop import Batch, FitOptions, fit, shuffled, steps_of
 from mer_ros.training.networks.face import EXAMPLES, CaerNet, FaceClassifier, FaceStream
 from mer_ros.training.quantise import quantise_layers, simplify
@@ -143,6 +144,7 @@ def train_face(
 ) -> Trained:
     """Both streams from FER2013 train; reported on its validation part (the original PublicTest)."""
     train, held_out, _ = load_split(data)
+    check_each_emotion(train.labels, "face to learn from")
     train = rare_repeated(train)
     shared: dict[str, Any] = {"epochs": epochs, "seed": seed, "progress": progress}
     large, told = train_halves(train, held_out, run=run / "half", **shared)

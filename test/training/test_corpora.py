@@ -11,6 +11,7 @@ from mer_ros.corpora import faces, speech, text
 from mer_ros.emotion import EMOTIONS
 from mer_ros.errors import InputError
 from mer_ros.training.corpora import clips, scenes
+from mer_ros.training.labels import check_each_emotion
 from mer_ros.utterance import Box
 from mer_ros.vision.detector import Detection
 
@@ -253,3 +254,9 @@ def test_corpora_too_small_to_learn_from_are_told_before_training(tmp_path):
     (tmp_path / "meld" / "train_sent_emo.csv").write_text("Utterance,Emotion\nHi,joy\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"train_sent_emo\.csv has no column Sentiment"):
         training.load_talks(tmp_path)
+
+
+def test_an_emotion_that_nothing_is_labelled_with_is_named():
+    check_each_emotion(np.arange(7), "face to learn from")
+    with pytest.raises(InputError, match="no face to learn from is labelled disgust or surprise; add some"):
+        check_each_emotion(np.array([0, 2, 3, 4, 5]), "face to learn from")
